@@ -1,0 +1,1 @@
+"""Pages that drive the simulated outside."""

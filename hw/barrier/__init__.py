@@ -1,0 +1,1 @@
+"""The barrier and everything wired to its I/O modules."""

@@ -1,0 +1,1 @@
+"""Fee displays and their voices."""

@@ -1,0 +1,1 @@
+"""ETC readers at the window."""

@@ -1,0 +1,1 @@
+"""The program of one lane: core decides, engine promises, shell touches."""

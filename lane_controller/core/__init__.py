@@ -1,0 +1,1 @@
+"""What the lane decides: pure machines, events in, commands out."""

@@ -1,0 +1,1 @@
+"""What the lane promises: journal first, then release; inputs in, effects out."""

@@ -1,0 +1,1 @@
+"""The lane's asyncio side: carries out effects and feeds results back."""

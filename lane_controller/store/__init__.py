@@ -1,0 +1,1 @@
+"""Synchronous store functions on the lane's SQLite journal."""

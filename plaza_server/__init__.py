@@ -1,0 +1,1 @@
+"""The program of one plaza: orders, ledger, refunds, reconciliation and its API."""

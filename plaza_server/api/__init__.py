@@ -1,0 +1,1 @@
+"""The plaza's HTTP API, one file per resource."""

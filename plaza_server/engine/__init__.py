@@ -1,0 +1,1 @@
+"""The plaza's promises: resolver schedule, leases, breakers, commits before calls."""

@@ -1,0 +1,1 @@
+"""Payment platforms, one folder each: a pure codec and an asynchronous client."""

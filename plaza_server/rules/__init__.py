@@ -1,0 +1,1 @@
+"""The plaza's pure rules: orders, ledger, refunds, reconciliation."""

@@ -1,0 +1,1 @@
+"""The plaza's asyncio side: resolver runner and committer thread."""

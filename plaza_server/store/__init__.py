@@ -1,0 +1,1 @@
+"""Synchronous store functions on the plaza's database."""

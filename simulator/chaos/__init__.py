@@ -1,0 +1,1 @@
+"""Kills and faults done to child processes."""

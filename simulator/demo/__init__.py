@@ -1,0 +1,1 @@
+"""The demo: broker, plaza, lanes and pages as child processes."""

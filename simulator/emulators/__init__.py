@@ -1,0 +1,1 @@
+"""Device models behind their real wires."""

@@ -1,0 +1,1 @@
+"""One synchronous model per device and platform, without a wire."""

@@ -1,0 +1,1 @@
+"""The platform models' faces on real HTTP, on loopback only."""

@@ -1,0 +1,1 @@
+"""The virtual world: production code on one heap of virtual time."""

@@ -1,0 +1,1 @@
+"""Tests of all packages; the paths mirror them."""
