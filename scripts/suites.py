@@ -88,9 +88,13 @@ def _suite(name: str, *arguments: str) -> Step:
     else:
         earlier = SUITE_MARKS[: SUITE_MARKS.index(name)]
         marks = " and ".join((name, *(f"not {mark}" for mark in earlier)))
-    command = _tool("python", "-m", "pytest", "-q", "-m", marks, *arguments)
+    workers = ("-n", "2") if name in COMPUTING else ()
+    command = _tool("python", "-m", "pytest", "-q", "-m", marks, *workers, *arguments)
     return Step(name=name, command=command, suite=True)
 
+
+COMPUTING = ("unit", "slow", "simulation", "postgres")
+"""Suites that only compute: two workers. Suites that measure real time run alone, one by one."""
 
 LEVELS: dict[str, tuple[str, ...]] = {
     "quick": ("unit",),

@@ -139,6 +139,7 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
+@cache
 def imports(path: Path) -> list[tuple[int, str]]:
     """Return (line, module) for each import in a file, `from a import b` as `a.b`."""
     found: list[tuple[int, str]] = []

@@ -187,21 +187,24 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _look_closer(value: Any, plain: Any, where: str, path: tuple[Any, ...]) -> None:
     """Raise BadInputError where *value* was read from a *plain* that only looks like it."""
-    if dataclasses.is_dataclass(value):
-        _look_at_object(value, plain, where, path)
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return
+    if kind is int:
+        if abs(value) > MAX_INT:
+            raise _wrong(where, path, "integer beyond 63 bits")
     elif isinstance(value, enum.Enum):
         # Pydantic finds members by equality, and True and 1.0 equal 1.
         if type(plain) is not type(value.value):
-            raise _wrong(where, path, f"not a {type(value).__name__}")
-    elif isinstance(value, int):
-        if abs(value) > MAX_INT:
-            raise _wrong(where, path, "integer beyond 63 bits")
+            raise _wrong(where, path, f"not a {kind.__name__}")
     elif isinstance(value, tuple):
         for number, (item, plain_item) in enumerate(zip(value, plain, strict=True)):
             _look_closer(item, plain_item, where, (*path, number))
     elif isinstance(value, Mapping):
         for key, item in value.items():
             _look_closer(item, plain[key], where, (*path, key))
+    elif dataclasses.is_dataclass(value):
+        _look_at_object(value, plain, where, path)
 
 
 def _look_at_object(value: Any, plain: dict[str, Any], where: str, path: tuple[Any, ...]) -> None:

@@ -1,1 +1,61 @@
-"""The plaza's promises: resolver schedule, leases, breakers, commits before calls."""
+"""What the plaza promises: commits before calls, resolver, breakers. Pure and synchronous."""
+
+from plaza_server.engine.desk import EngineConfig
+from plaza_server.engine.effects import (
+    Alarm,
+    Answer,
+    CallKind,
+    CancelWake,
+    Commit,
+    Effect,
+    ForgetCode,
+    PlatformCall,
+    Problem,
+    ProblemCode,
+    Wake,
+)
+from plaza_server.engine.engine import PlazaEngine
+from plaza_server.engine.inputs import (
+    CancelRequested,
+    CommitFailed,
+    Committed,
+    EntryAsked,
+    EpochAsked,
+    Input,
+    PaymentPolled,
+    PaymentRequested,
+    PlatformAnswered,
+    RecordsUploaded,
+    RequestDropped,
+    Started,
+    Wakeup,
+)
+
+__all__ = [
+    "Alarm",
+    "Answer",
+    "CallKind",
+    "CancelRequested",
+    "CancelWake",
+    "Commit",
+    "CommitFailed",
+    "Committed",
+    "Effect",
+    "EngineConfig",
+    "EntryAsked",
+    "EpochAsked",
+    "ForgetCode",
+    "Input",
+    "PaymentPolled",
+    "PaymentRequested",
+    "PlatformAnswered",
+    "PlatformCall",
+    "PlazaEngine",
+    "Problem",
+    "ProblemCode",
+    "RecordsUploaded",
+    "RequestDropped",
+    "Started",
+    "Wake",
+    "Wakeup",
+]

@@ -1,0 +1,332 @@
+"""The barrier's own machine: where the boom is, and the only rule that asks to lower it.
+
+It knows limits, detectors and time, and of the vehicles only whether one is authorised or under
+the boom.
+Echoes and answers are not motion: only a limit switch is. A raise beats a lower at once; nothing
+is commanded on
+start. Fault, stale and unknown detectors count as occupied.
+"""
+
+from __future__ import annotations
+
+from lane_controller.core import commands as cmd
+from lane_controller.core.draft import Draft
+from lane_controller.core.events import BarrierFailed, InputChanged, LowerAnswered
+from lane_controller.core.limits import (
+    BOOM_SETTLE_MS,
+    CLEAR_BEFORE_LOWER_MS,
+    LOWER_REFUSALS_MAX,
+    RAISE_RETRIES_MAX,
+)
+from lane_controller.core.states import Boom, Phase
+from tolling.alarms import AlarmCode, Degraded
+from tolling.clock import NS_PER_MS
+from tolling.ids import PassageId
+from tolling.inputs import Output, Point, Reading
+from tolling.messages import CommandOutcome
+
+
+def raise_boom(draft: Draft, reason: cmd.RaiseReason, passage_id: PassageId | None) -> None:
+    """Raise now, whatever the boom does."""
+    draft.put(raise_retries=0, lower_refusals=0)
+    draft.emit(cmd.RaiseBoom(reason=reason, passage_id=passage_id))
+    if draft.state.lower_command_id is not None:
+        _answer_lower(draft, CommandOutcome.REFUSED, "raise_beats_lower")
+    if draft.state.boom is not Boom.UP:
+        draft.put(boom=Boom.RAISING)
+        draft.wake("boom", draft.limits.boom_travel_ms)
+        if draft.state.reading(Point.BOOM_UP) is Reading.ON:
+            # A lower was pulsed a moment ago and may not have moved it: look again soon.
+            draft.wake("boom_settle", BOOM_SETTLE_MS)
+    elif draft.state.raise_command_id is not None:
+        _answer_raise(draft, CommandOutcome.CONFIRMED, "")
+
+
+def order_raise(
+    draft: Draft, command_id: str, reason: cmd.RaiseReason, passage_id: PassageId | None
+) -> None:
+    """Raise for a person, who is answered when the upper limit says so."""
+    expect_raise(draft, command_id)
+    raise_boom(draft, reason, passage_id)
+
+
+def expect_raise(draft: Draft, command_id: str) -> None:
+    """Answer this command by the next readback of the upper limit."""
+    if draft.state.raise_command_id is not None:
+        _answer_raise(draft, CommandOutcome.UNKNOWN, "ordered_again")
+    draft.put(raise_command_id=command_id)
+
+
+def input_changed(draft: Draft) -> None:
+    """Take one input into account."""
+    fact = draft.event.fact
+    assert isinstance(fact, InputChanged)
+    if not draft.state.inputs:
+        # First reading after a start: nobody knows what the lamps showed when the last run ended.
+        tell_lamps(draft)
+    draft.put(inputs={**draft.state.inputs, fact.point.value: fact.reading})
+    _input_alarm(draft, fact.point, fact.reading)
+    if fact.point in (Point.BOOM_UP, Point.BOOM_DOWN):
+        _limits_changed(draft)
+    if fact.point in draft.state.config.under_boom:
+        _under_boom_changed(draft, fact.reading)
+
+
+def tell_lamps(draft: Draft) -> None:
+    """Set both lamps to what they should show, whatever they show now."""
+    green, canopy = draft.state.lane_green, draft.state.canopy_green
+    draft.emit(cmd.SetOutput(output=Output.LANE_GREEN, on=green))
+    draft.emit(cmd.SetOutput(output=Output.CANOPY_GREEN, on=canopy))
+
+
+def _input_alarm(draft: Draft, point: Point, reading: Reading) -> None:
+    if reading is Reading.UNKNOWN:
+        draft.alarm(AlarmCode.INPUT_FAULT, point.value, f"input {point} cannot be read")
+        draft.degrade(Degraded.NO_INPUTS, f"input {point} cannot be read")
+        return
+    draft.clear(AlarmCode.INPUT_FAULT, point.value)
+    if all(alarm.code != AlarmCode.INPUT_FAULT.value for alarm in draft.state.alarms):
+        draft.restore(Degraded.NO_INPUTS)
+
+
+def _limits_changed(draft: Draft) -> None:
+    up = draft.state.reading(Point.BOOM_UP)
+    down = draft.state.reading(Point.BOOM_DOWN)
+    if up is Reading.ON and down is Reading.ON:
+        draft.alarm(AlarmCode.BOOM_LIMITS, "", "both limit switches are on")
+        draft.degrade(Degraded.BARRIER_FAULT, "both limit switches are on")
+        draft.put(boom=Boom.UNKNOWN)
+        return
+    if up is Reading.ON:
+        _reached_up(draft)
+    elif down is Reading.ON:
+        _reached_down(draft)
+    elif Reading.UNKNOWN in (up, down):
+        if draft.state.boom in (Boom.UP, Boom.DOWN, Boom.MOVED):
+            draft.put(boom=Boom.UNKNOWN)
+    else:
+        _left_limits(draft)
+
+
+def _reached_up(draft: Draft) -> None:
+    was = draft.state.boom
+    if was is Boom.LOWERING:
+        return  # It has not left the limit yet: the pulse was a moment ago.
+    draft.put(boom=Boom.UP, raise_retries=0)
+    draft.no_wake("boom")
+    _limits_healthy(draft)
+    draft.clear(AlarmCode.BOOM_NOT_UP)
+    if was is Boom.DOWN:
+        draft.alarm(AlarmCode.BOOM_MOVED, "", "the boom went up without a command")
+    if draft.state.raise_command_id is not None:
+        _answer_raise(draft, CommandOutcome.CONFIRMED, "")
+
+
+def _reached_down(draft: Draft) -> None:
+    was = draft.state.boom
+    if was is Boom.RAISING:
+        return  # It has not left the limit yet: the pulse was a moment ago.
+    draft.put(boom=Boom.DOWN, lower_refusals=0)
+    draft.no_wake("boom")
+    _limits_healthy(draft)
+    draft.clear(AlarmCode.BOOM_NOT_DOWN)
+    draft.clear(AlarmCode.BOOM_NOT_UP)
+    draft.clear(AlarmCode.LOWER_OBSTRUCTED)
+    if was is Boom.LOWERING:
+        draft.clear(AlarmCode.BOOM_MOVED)
+    elif was in (Boom.UP, Boom.MOVED):
+        draft.note("boom_moved_down_without_command")
+        draft.clear(AlarmCode.BOOM_MOVED)
+    if draft.state.lower_command_id is not None:
+        _answer_lower(draft, CommandOutcome.CONFIRMED, "")
+
+
+def _left_limits(draft: Draft) -> None:
+    if draft.state.boom in (Boom.UP, Boom.DOWN):
+        draft.put(boom=Boom.MOVED)
+        draft.alarm(AlarmCode.BOOM_MOVED, "", "the boom left its limit without a command")
+        draft.wake("boom", draft.limits.boom_travel_ms)
+    elif draft.state.boom is Boom.UNKNOWN:
+        draft.put(boom=Boom.MOVED)
+        draft.wake("boom", draft.limits.boom_travel_ms)
+
+
+def _limits_healthy(draft: Draft) -> None:
+    draft.clear(AlarmCode.BOOM_LIMITS)
+    draft.restore(Degraded.BARRIER_FAULT)
+
+
+def _under_boom_changed(draft: Draft, reading: Reading) -> None:
+    if reading.occupied:
+        draft.put(clear_since_ns=None)
+        if draft.state.boom is Boom.LOWERING:
+            raise_boom(draft, cmd.RaiseReason.SAFETY, None)
+            draft.alarm(AlarmCode.LOWER_OBSTRUCTED, "", "something came under the lowering boom")
+        return
+    restart_clear(draft)
+
+
+def restart_clear(draft: Draft) -> None:
+    """Begin the second of quiet before a lower, where every detector under the boom is free."""
+    under = draft.state.config.under_boom
+    if all(draft.state.reading(point) is Reading.OFF for point in under):
+        draft.put(clear_since_ns=draft.now_ns)
+        draft.wake("clear", CLEAR_BEFORE_LOWER_MS)
+
+
+def is_clear(draft: Draft) -> bool:
+    """Return whether every detector under the boom has been free and healthy long enough (B1)."""
+    since = draft.state.clear_since_ns
+    return since is not None and draft.now_ns - since >= CLEAR_BEFORE_LOWER_MS * NS_PER_MS
+
+
+def lower_hindrance(draft: Draft) -> str:
+    """Return why the boom must not be lowered now, in one word; empty where it may."""
+    state = draft.state
+    if state.leaving is not None:
+        return "vehicle_under_boom"
+    if state.arriving is not None and state.arriving.released:
+        return "vehicle_released"
+    if state.arriving is not None and state.phase is Phase.UNSURE:
+        return "vehicle_unsure"
+    return "" if is_clear(draft) else "not_clear"
+
+
+def lower_when_allowed(draft: Draft) -> bool:
+    """Ask to lower after a presence has ended and all is clear. Return whether it was asked."""
+    state = draft.state
+    if state.lower_armed and state.boom is Boom.DOWN:
+        # Used up: a boom that a person moves by hand or key later is not ours to lower.
+        draft.put(lower_armed=False)
+        return True
+    if not state.lower_armed or state.boom not in (Boom.UP, Boom.MOVED, Boom.UNKNOWN):
+        return False
+    if lower_hindrance(draft):
+        return False
+    _lower(draft)
+    return True
+
+
+def _lower(draft: Draft) -> None:
+    draft.lamp(False)
+    draft.put(boom=Boom.LOWERING)
+    draft.emit(cmd.LowerIfClear())
+    draft.wake("boom", draft.limits.boom_travel_ms)
+
+
+def order_lower(draft: Draft, command_id: str) -> None:
+    """Lower for a person, under the same interlock."""
+    hindrance = lower_hindrance(draft)
+    if hindrance:
+        draft.answer(command_id, CommandOutcome.REFUSED, hindrance)
+        return
+    if draft.state.boom is Boom.DOWN:
+        draft.answer(command_id, CommandOutcome.CONFIRMED)
+        return
+    if draft.state.lower_command_id is not None:
+        _answer_lower(draft, CommandOutcome.UNKNOWN, "ordered_again")
+    draft.put(lower_command_id=command_id)
+    if draft.state.boom is not Boom.LOWERING:
+        _lower(draft)
+
+
+def lower_answered(draft: Draft) -> None:
+    """The driver pulsed, or refused after reading the detectors afresh."""
+    fact = draft.event.fact
+    assert isinstance(fact, LowerAnswered)
+    if fact.refusal is None or draft.state.boom is not Boom.LOWERING:
+        return
+    up = draft.state.reading(Point.BOOM_UP) is Reading.ON
+    draft.put(boom=Boom.UP if up else Boom.MOVED, lower_refusals=draft.state.lower_refusals + 1)
+    draft.no_wake("boom")
+    draft.note("lower_refused", fact.refusal.value)
+    if draft.state.lower_command_id is not None:
+        _answer_lower(draft, CommandOutcome.REFUSED, fact.refusal.value)
+    if draft.state.lower_refusals >= LOWER_REFUSALS_MAX:
+        draft.alarm(AlarmCode.BOOM_NOT_DOWN, "", f"lowering is refused: {fact.refusal}")
+    draft.put(clear_since_ns=None)
+    restart_clear(draft)
+
+
+def barrier_failed(draft: Draft) -> None:
+    """The line failed under a pulse: raise again a few times; never lower again blindly."""
+    fact = draft.event.fact
+    assert isinstance(fact, BarrierFailed)
+    if not fact.raising:
+        draft.note("lower_not_confirmed_by_line")
+        return
+    if draft.state.boom is Boom.UP:
+        draft.note("raise_not_confirmed_by_line")  # It is up by its limit switch.
+        return
+    if draft.state.boom is not Boom.RAISING or draft.state.raise_retries >= RAISE_RETRIES_MAX:
+        draft.alarm(AlarmCode.BOOM_NOT_UP, "", "the barrier did not take the raise")
+        return
+    draft.put(raise_retries=draft.state.raise_retries + 1)
+    draft.wake("raise_again", 200 * draft.state.raise_retries)
+
+
+def raise_again(draft: Draft) -> None:
+    """A failed raise is due again."""
+    if draft.state.boom is Boom.RAISING:
+        draft.emit(cmd.RaiseBoom(reason=cmd.RaiseReason.SAFETY, passage_id=None))
+
+
+def boom_settled(draft: Draft) -> None:
+    """The boom was told to rise while still at its upper limit: if it is there now, it never
+    left."""
+    if draft.state.boom is Boom.RAISING and draft.state.reading(Point.BOOM_UP) is Reading.ON:
+        _reached_up(draft)
+
+
+def boom_overdue(draft: Draft) -> None:
+    """No limit was reached in time."""
+    boom = draft.state.boom
+    if boom is Boom.RAISING:
+        draft.alarm(AlarmCode.BOOM_NOT_UP, "", "the upper limit was not reached in time")
+        draft.degrade(Degraded.BARRIER_FAULT, "the upper limit was not reached in time")
+        if draft.state.raise_command_id is not None:
+            _answer_raise(draft, CommandOutcome.UNKNOWN, "no_upper_limit")
+        if draft.state.raise_retries < RAISE_RETRIES_MAX:
+            draft.put(raise_retries=draft.state.raise_retries + 1)
+            draft.emit(cmd.RaiseBoom(reason=cmd.RaiseReason.SAFETY, passage_id=None))
+            draft.wake("boom", draft.limits.boom_travel_ms)
+    elif boom is Boom.LOWERING:
+        draft.alarm(AlarmCode.BOOM_NOT_DOWN, "", "the lower limit was not reached in time")
+        draft.degrade(Degraded.BARRIER_FAULT, "the lower limit was not reached in time")
+        draft.put(boom=Boom.UP if draft.state.reading(Point.BOOM_UP) is Reading.ON else Boom.MOVED)
+        draft.put(lower_armed=False)
+        if draft.state.lower_command_id is not None:
+            _answer_lower(draft, CommandOutcome.UNKNOWN, "no_lower_limit")
+    elif boom is Boom.MOVED:
+        draft.alarm(AlarmCode.BOOM_LIMITS, "", "no limit switch is on")
+        draft.degrade(Degraded.BARRIER_FAULT, "no limit switch is on")
+
+
+def started(draft: Draft) -> None:
+    """Forget what was believed of the barrier: it is read first, and nothing is commanded."""
+    if draft.state.raise_command_id is not None:
+        _answer_raise(draft, CommandOutcome.UNKNOWN, "restarted")
+    if draft.state.lower_command_id is not None:
+        _answer_lower(draft, CommandOutcome.UNKNOWN, "restarted")
+    draft.put(
+        inputs={},
+        boom=Boom.UNKNOWN,
+        clear_since_ns=None,
+        lower_armed=False,
+        raise_retries=0,
+        lower_refusals=0,
+    )
+
+
+def _answer_raise(draft: Draft, outcome: CommandOutcome, reason: str) -> None:
+    command_id = draft.state.raise_command_id
+    assert command_id is not None
+    draft.put(raise_command_id=None)
+    draft.answer(command_id, outcome, reason)
+
+
+def _answer_lower(draft: Draft, outcome: CommandOutcome, reason: str) -> None:
+    command_id = draft.state.lower_command_id
+    assert command_id is not None
+    draft.put(lower_command_id=None)
+    draft.answer(command_id, outcome, reason)

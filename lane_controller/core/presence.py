@@ -1,0 +1,500 @@
+"""Vehicles in the lane: when a presence begins, goes under the boom, and ends; and its record.
+
+Loop 1 lies at the window, loop 2 under the boom, and the shortest car covers both. A presence
+begins with
+loop 1 going occupied; gaps under 1 s do not end it. It ends as passed when loop 2 went occupied
+and free, as
+backed_out when both loops are free for 1 s and loop 2 was never occupied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lane_controller.core import commands as cmd
+from lane_controller.core import identify
+from lane_controller.core.draft import Draft
+from lane_controller.core.events import InputChanged, Started
+from lane_controller.core.limits import (
+    LOOP_2_PASS_MS_MIN,
+    PRESENCE_GAP_MS,
+    RECENT_CODES_MAX,
+    SAME_VEHICLE_DOWNTIME_MS_MAX,
+    UNSURE_MS,
+    UNSURE_PAID_MS,
+)
+from lane_controller.core.states import Boom, LaneMode, LeavingPhase, Passage, Phase
+from tolling.alarms import AlarmCode
+from tolling.clock import NS_PER_MS
+from tolling.ids import make_passage_id
+from tolling.inputs import Point, Reading
+from tolling.pictures import DisplayPicture, PictureKind
+from tolling.records import AuthorisedBy, PassageEnd, PassageRecord, UnpaidReason
+
+IN_DOUBT_ASKED = "in_doubt_asked"
+GAP_NS = PRESENCE_GAP_MS * NS_PER_MS
+UNAUTHORISED = "a vehicle goes through without authorisation"
+
+
+def loop_changed(draft: Draft) -> None:
+    """Keep the moments of loop 1's edges; the joint rules read them."""
+    fact = draft.event.fact
+    assert isinstance(fact, InputChanged)
+    state = draft.state
+    if fact.point is Point.CURTAIN and fact.reading.occupied:
+        draft.put(leaving_left_window=True)
+    if fact.point is not Point.LOOP_1:
+        return
+    if fact.reading is Reading.OFF:
+        draft.put(loop_1_free_at_ns=draft.now_ns, leaving_left_window=True)
+        if state.leaving_holds_loop_1:
+            draft.wake("loop_1_gap", PRESENCE_GAP_MS)
+    elif fact.reading is Reading.ON:
+        free_at = state.loop_1_free_at_ns
+        draft.put(loop_1_on_at_ns=draft.now_ns)
+        if free_at is None or draft.now_ns - free_at >= GAP_NS:
+            draft.put(leaving_holds_loop_1=False)
+
+
+def loop_1_gap_over(draft: Draft) -> None:
+    """Loop 1 has been free for 1 s: the vehicle under the boom has left it."""
+    if draft.state.reading(Point.LOOP_1) is Reading.OFF:
+        draft.put(leaving_holds_loop_1=False)
+
+
+# ---- joint rules, each returns whether it changed anything ----
+
+
+def begin_presence(draft: Draft) -> bool:
+    """A vehicle on loop 1 that belongs to nobody yet is a new presence."""
+    state = draft.state
+    if state.arriving is not None or state.leaving_holds_loop_1:
+        return False
+    if state.reading(Point.LOOP_1) is not Reading.ON:
+        return False
+    passage_id = make_passage_id(
+        plaza=state.config.plaza_id,
+        lane=state.config.lane_id,
+        epoch=state.epoch,
+        passage_no=state.next_passage_no,
+    )
+    draft.put(
+        next_passage_no=state.next_passage_no + 1,
+        arriving=Passage(
+            passage_id=passage_id,
+            phase=Phase.IDENTIFYING,
+            arrived_at_ns=draft.now_ns,
+            arrived=draft.event.wall,
+            vehicle_class=state.config.default_class,
+            plate_done="camera" not in state.config.devices,
+        ),
+    )
+    draft.mark_degraded()
+    draft.note("vehicle_arrived")
+    no_camera = draft.passage.plate_done
+    draft.wake("plate", 0 if no_camera else draft.limits.plate_wait_ms)
+    draft.wake("stuck", draft.limits.loop_stuck_ms)
+    if state.mode is LaneMode.CLOSED:
+        draft.put_passage(phase=Phase.HELD)
+        identify.call_for_help(draft, "a vehicle stands in the closed lane")
+        return True
+    identify.take_early(draft)
+    return True
+
+
+def go_under_boom(draft: Draft) -> bool:
+    """A released vehicle on loop 2 is leaving; any other is watched until it has left loop 1."""
+    state = draft.state
+    passage = state.arriving
+    if passage is None or state.leaving is not None:
+        return False
+    if state.reading(Point.LOOP_2) is not Reading.ON:
+        return False
+    on_loop_1 = state.reading(Point.LOOP_1).occupied
+    if not passage.released:
+        if on_loop_1 and not passage.crept:
+            draft.put_passage(crept=True)
+            draft.remark("crept")
+        return False
+    _leave_window(draft, holds_loop_1=on_loop_1)
+    return True
+
+
+def _leave_window(draft: Draft, *, holds_loop_1: bool) -> None:
+    passage = draft.passage
+    if passage.phase is Phase.UNSURE:
+        # Released or not, nobody watched it; the boom's state let it go (see started).
+        draft.remark("drove_on_unsure")
+        passage = draft.passage
+    if not passage.released:
+        draft.alarm(AlarmCode.VIOLATION, "", UNAUTHORISED)
+        draft.note("violation")
+    _hand_over_orders(draft)
+    passage = draft.passage
+    draft.put(
+        leaving=passage,
+        leaving_phase=LeavingPhase.UNDER_BOOM,
+        leaving_holds_loop_1=holds_loop_1,
+        leaving_left_window=not holds_loop_1 or _curtain_broken(draft),
+        leaving_since_ns=draft.now_ns,
+        arriving=None,
+        loop_1_on_at_ns=None,
+    )
+    draft.wake("under_stuck", draft.limits.loop_stuck_ms)
+    _window_empty(draft)
+
+
+def _follow_close(draft: Draft) -> None:
+    """The second vehicle left loop 1 while the first held loop 2: under one raise, or its own."""
+    first = draft.state.leaving
+    assert first is not None
+    if not draft.passage.released:
+        draft.remark("tailgated")
+        draft.note("tailgated")
+    follower = draft.passage
+    draft.put(leaving=replace(first, remarks=(*first.remarks, "followed_closely")))
+    _end_leaving(draft)
+    assert draft.state.leaving is None
+    draft.put(arriving=follower)
+    _leave_window(draft, holds_loop_1=False)
+
+
+def leaving_clears(draft: Draft) -> bool:
+    """Follow loop 2 under the vehicle that is leaving."""
+    state = draft.state
+    if state.leaving is None:
+        return False
+    held = state.reading(Point.LOOP_2).occupied
+    if held and state.leaving_phase is LeavingPhase.CLEARING:
+        draft.put(leaving_phase=LeavingPhase.UNDER_BOOM)
+        draft.no_wake("leaving")
+        return True
+    if not held and state.leaving_phase is LeavingPhase.UNDER_BOOM:
+        draft.put(leaving_phase=LeavingPhase.CLEARING)
+        draft.wake("leaving", PRESENCE_GAP_MS)
+        return True
+    return False
+
+
+def leaving_gone(draft: Draft) -> None:
+    """Loop 2 has been free for 1 s: the vehicle is through, if it ever left the window."""
+    if draft.state.leaving_phase is not LeavingPhase.CLEARING:
+        return
+    if _moved_on(draft):
+        _end_leaving(draft)
+    else:
+        _never_left(draft)
+
+
+def _moved_on(draft: Draft) -> bool:
+    """Return whether the vehicle that held loop 2 left the window, as far as can be told.
+
+    Loop 1 alone does not tell in a queue, where the next vehicle takes it before the first has left
+    it. A curtain under the boom tells; without one, a hold of loop 2 too short for any vehicle
+    does.
+    """
+    state = draft.state
+    if state.leaving_left_window or state.reading(Point.LOOP_1) is not Reading.ON:
+        return True
+    if Point.CURTAIN in state.config.under_boom:
+        return _curtain_broken(draft)
+    held_ns = draft.now_ns - state.leaving_since_ns - GAP_NS
+    return held_ns >= LOOP_2_PASS_MS_MIN * NS_PER_MS
+
+
+def _curtain_broken(draft: Draft) -> bool:
+    under = draft.state.config.under_boom
+    return Point.CURTAIN in under and draft.state.reading(Point.CURTAIN).occupied
+
+
+def _never_left(draft: Draft) -> None:
+    """Loop 2 came and went while loop 1 held on: chatter, or a bump. The vehicle still stands at
+    the window, and its authorisation is still its own."""
+    passage = draft.state.leaving
+    assert passage is not None
+    draft.put(
+        arriving=replace(passage, phase=Phase.RELEASED),
+        leaving=None,
+        leaving_phase=LeavingPhase.ABSENT,
+        leaving_holds_loop_1=False,
+    )
+    draft.remark("loop_2_came_and_went")
+    draft.note("loop_2_came_and_went")
+    draft.no_wake("under_stuck")
+    draft.wake("stuck", draft.limits.loop_stuck_ms)
+
+
+def _end_leaving(draft: Draft) -> None:
+    passage = draft.state.leaving
+    assert passage is not None
+    end = PassageEnd.PASSED
+    if "drove_on_unsure" in passage.remarks:
+        end = PassageEnd.LEFT_DURING_OUTAGE
+    draft.put(
+        leaving=None,
+        leaving_phase=LeavingPhase.ABSENT,
+        leaving_holds_loop_1=False,
+        lower_armed=True,
+    )
+    draft.no_wake("leaving")
+    draft.no_wake("under_stuck")
+    draft.clear(AlarmCode.VIOLATION)
+    draft.clear(AlarmCode.LOOP_STUCK, Point.LOOP_2.value)
+    seal(draft, passage, end)
+
+
+def watch_window(draft: Draft) -> bool:
+    """Start or stop the second after which a vehicle off loop 1 has left: on or back.
+
+    Loop 1 loses a vehicle for shorter gaps (drawbar, chatter), so nothing is decided before.
+    """
+    state = draft.state
+    passage = state.arriving
+    fact = draft.event.fact
+    if passage is None or not isinstance(fact, InputChanged):
+        return False
+    if fact.point not in (Point.LOOP_1, Point.LOOP_2):
+        return False
+    loop_1 = state.reading(Point.LOOP_1)
+    if loop_1 is Reading.ON:
+        _still_there(draft)
+    elif _on_loop_2(draft) and not passage.under_seen:
+        draft.put_passage(under_seen=True)
+        if not passage.released and state.leaving is None:
+            draft.alarm(AlarmCode.VIOLATION, "", UNAUTHORISED)
+    if loop_1 is Reading.OFF:
+        draft.wake("presence", PRESENCE_GAP_MS)
+    else:
+        draft.no_wake("presence")
+    return False
+
+
+def _still_there(draft: Draft) -> None:
+    if not draft.passage.under_seen:
+        return
+    draft.put_passage(under_seen=False)
+    leaving = draft.state.leaving
+    if leaving is None or leaving.released:
+        draft.clear(AlarmCode.VIOLATION)
+
+
+def _on_loop_2(draft: Draft) -> bool:
+    """Return whether the vehicle at the window may hold loop 2.
+
+    An unreadable loop 2 says so of a released vehicle only: the boom is down before any other.
+    """
+    loop_2 = draft.state.reading(Point.LOOP_2)
+    return loop_2 is Reading.ON or (loop_2 is Reading.UNKNOWN and draft.passage.released)
+
+
+def presence_gone(draft: Draft) -> None:
+    """Loop 1 has been free for 1 s: the vehicle went on over loop 2, or left backwards."""
+    state = draft.state
+    if state.arriving is None or state.reading(Point.LOOP_1) is not Reading.OFF:
+        return
+    loop_2 = state.reading(Point.LOOP_2)
+    if _on_loop_2(draft) or (loop_2 is Reading.OFF and draft.passage.under_seen):
+        if state.leaving is not None:
+            _follow_close(draft)
+        else:
+            _leave_window(draft, holds_loop_1=False)
+        if loop_2 is Reading.OFF:
+            _end_leaving(draft)
+        return
+    if loop_2 is Reading.UNKNOWN and state.leaving is None:
+        return  # It may stand on loop 2; the next reading tells.
+    end = PassageEnd.BACKED_OUT
+    if draft.passage.phase is Phase.UNSURE:
+        end = PassageEnd.LEFT_DURING_OUTAGE
+    leave_backwards(draft, end)
+
+
+def leave_backwards(draft: Draft, end: PassageEnd) -> None:
+    """End the arriving presence without a passage through the boom."""
+    _hand_over_orders(draft)
+    passage = draft.passage
+    draft.put(arriving=None, lower_armed=draft.state.lower_armed or passage.released)
+    draft.note(end.value)
+    seal(draft, passage, end)
+    _window_empty(draft)
+
+
+def _hand_over_orders(draft: Draft) -> None:
+    """The vehicle leaves the window: every undecided order is the plaza's to end."""
+    orders = []
+    for order in draft.passage.orders:
+        draft.no_wake(f"order:{order.out_trade_no}")
+        draft.no_wake(f"poll:{order.out_trade_no}")
+        if order.open:
+            draft.emit(cmd.ForgetCode(keyed_hash=order.keyed_hash))
+            if not order.handed_over:
+                draft.emit(cmd.CancelOrder(out_trade_no=order.out_trade_no))
+                order = replace(order, handed_over=True)
+        orders.append(order)
+    draft.put_passage(orders=tuple(orders))
+
+
+def _window_empty(draft: Draft) -> None:
+    draft.scanner(False)
+    for timer in ("plate", "entry", "stuck", "presence", "tender", "cash", "etc", "unsure"):
+        draft.no_wake(timer)
+    for code in (AlarmCode.ASSIST, AlarmCode.ORDER_UNKNOWN, AlarmCode.TOLL_NOT_SHOWN):
+        draft.clear(code)
+    draft.clear(AlarmCode.TARIFF_GAP)
+    draft.clear(AlarmCode.LOOP_STUCK, Point.LOOP_1.value)
+
+
+def idle_picture(draft: Draft) -> bool:
+    """With nobody in the lane the display says whether it is open."""
+    state = draft.state
+    if not state.empty:
+        return False
+    kind = PictureKind.WELCOME if state.canopy_green else PictureKind.CLOSED
+    picture = DisplayPicture(kind=kind)
+    if state.picture == picture:
+        return False
+    draft.show(picture)
+    return True
+
+
+def lamp_follows(draft: Draft) -> bool:
+    """The pass lamp is green only with the boom up and an authorised vehicle before it.
+
+    It goes red as that vehicle comes under the boom: the next one already looks at it.
+    """
+    state = draft.state
+    green = state.boom is Boom.UP and state.phase is Phase.RELEASED
+    if green is state.lane_green:
+        return False
+    draft.lamp(green)
+    return True
+
+
+def window_stuck(draft: Draft) -> None:
+    """Somebody stands at the window for very long without progress."""
+    if draft.state.arriving is not None:
+        draft.alarm(AlarmCode.LOOP_STUCK, Point.LOOP_1.value, "loop 1 is held without progress")
+
+
+def under_boom_stuck(draft: Draft) -> None:
+    """Something holds loop 2 for very long: a breakdown under the boom, or the loop itself."""
+    if draft.state.leaving is not None:
+        draft.alarm(AlarmCode.LOOP_STUCK, Point.LOOP_2.value, "loop 2 is held without progress")
+
+
+# ---- after a restart ----
+
+
+def started(draft: Draft) -> None:
+    """Nothing that stood in the lane is believed before the inputs were read."""
+    fact = draft.event.fact
+    assert isinstance(fact, Started)
+    draft.put(lane_green=False, scanner_on=False, picture=None)
+    down_ms = fact.downtime_ms
+    doubt(draft, short=down_ms is not None and down_ms <= SAME_VEHICLE_DOWNTIME_MS_MAX)
+
+
+def doubt(draft: Draft, *, short: bool) -> None:
+    """The lane was not watched for a while: who stands there now may be another."""
+    draft.put(loop_1_free_at_ns=None, loop_1_on_at_ns=None)
+    if draft.state.leaving is not None:
+        # It was under the boom with an authorisation, or as a violation: loop 2 will tell when it
+        # is gone.
+        draft.put(
+            leaving_phase=LeavingPhase.UNDER_BOOM,
+            leaving_holds_loop_1=True,
+            leaving_left_window=True,
+        )
+        draft.wake("under_stuck", draft.limits.loop_stuck_ms)
+    if draft.state.arriving is None:
+        return
+    draft.put_passage(phase=Phase.UNSURE, under_seen=False)
+    draft.remark("restart" if short else "long_restart")
+    draft.wake("unsure", UNSURE_MS)
+
+
+def sure_again(draft: Draft) -> bool:
+    """A restarted lane takes the vehicle as the same: loop 1 held, loop 2 free, boom down, short
+    outage."""
+    passage = draft.state.arriving
+    if passage is None or passage.phase is not Phase.UNSURE or "long_restart" in passage.remarks:
+        return False
+    state = draft.state
+    same = (
+        state.reading(Point.LOOP_1) is Reading.ON
+        and state.reading(Point.LOOP_2) is Reading.OFF
+        and state.boom is Boom.DOWN
+    )
+    if same:
+        draft.note("same_vehicle_by_loops")
+    return same
+
+
+def unsure_over(draft: Draft) -> None:
+    """Nothing proved the vehicle the same: close its passage; whoever stands there is new.
+
+    One that has paid, behind a boom that is up, gets a person first: charging it again would be
+    worse than letting it wait.
+    """
+    if draft.state.arriving is None or draft.state.phase is not Phase.UNSURE:
+        return
+    passage = draft.passage
+    ask = passage.released and "long_restart" not in passage.remarks
+    if ask and IN_DOUBT_ASKED not in passage.remarks:
+        draft.remark(IN_DOUBT_ASKED)
+        identify.call_for_help(draft, "is the vehicle at the window the one that has paid?")
+        draft.wake("unsure", UNSURE_PAID_MS)
+        return
+    leave_backwards(draft, PassageEnd.LEFT_DURING_OUTAGE)
+
+
+# ---- the record ----
+
+
+def seal(draft: Draft, passage: Passage, end: PassageEnd) -> None:
+    """Write the lane's last word on one passage."""
+    legs, unpaid = passage.legs, passage.unpaid_reason
+    if end is PassageEnd.BACKED_OUT:
+        # What was captured by phone is given back; cash was handed back at the window.
+        legs, unpaid = (), UnpaidReason.BACKED_OUT
+    elif end is PassageEnd.LEFT_DURING_OUTAGE:
+        unpaid = unpaid if legs else UnpaidReason.LEFT_DURING_OUTAGE
+    elif not passage.released:
+        unpaid = UnpaidReason.VIOLATION
+    assert draft.state.boot_id is not None, "a record is sealed by a started lane"
+    dwell_ms = (draft.now_ns - passage.arrived_at_ns) // NS_PER_MS
+    restarted = bool({"restart", "long_restart"} & set(passage.remarks))
+    record = PassageRecord(
+        plaza_id=draft.state.config.plaza_id,
+        lane_id=draft.state.config.lane_id,
+        epoch=draft.state.epoch,
+        passage_id=passage.passage_id,
+        boot_id=draft.state.boot_id,
+        arrived=passage.arrived,
+        sealed=draft.event.wall,
+        dwell_ms=0 if restarted else max(0, dwell_ms),
+        end=end,
+        authorised_by=passage.authorised_by
+        if end is not PassageEnd.BACKED_OUT
+        else AuthorisedBy.NOBODY,
+        unpaid_reason=unpaid,
+        plate=passage.plate,
+        plate_read=passage.plate_read,
+        vehicle_class=passage.vehicle_class,
+        vehicle_kind=passage.vehicle_kind,
+        quote=passage.quote,
+        toll_due_fen=passage.toll_due_fen,
+        legs=legs,
+        orders=tuple(order.out_trade_no for order in passage.orders),
+        attended=draft.state.config.attended,
+        degraded=passage.degraded_seen,
+        remarks=passage.remarks,
+        operator=passage.operator,
+        operator_reason=passage.operator_reason,
+    )
+    codes = tuple(order.keyed_hash for order in passage.orders)
+    draft.put(
+        recent_codes=(*draft.state.recent_codes, *codes)[-RECENT_CODES_MAX:],
+        passages_total=draft.state.passages_total + 1,
+    )
+    draft.emit(cmd.SealPassage(record=record))

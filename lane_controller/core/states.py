@@ -1,0 +1,329 @@
+"""What the lane core remembers: small machines side by side in one value that can be saved.
+
+Theory of operation. Five machines share one LaneState and are stepped in this order for every
+event:
+
+* **conditions** - mode of the lane, links, devices, store, tariffs: what is possible now.
+* **interlock** - the barrier: boom position from limit switches only, and the one rule that asks
+  to lower.
+  It depends on no other machine's health and goes on when the rest is set aside.
+* **leaving** - the vehicle under the boom, until loop 2 has been free for 1 s: then its record is
+  sealed.
+* **arriving** - the vehicle at the window: identified, priced, shown, paid, released.
+* **orders** - the payment orders of the arriving vehicle, each by itself.
+
+tables.py says for every (state, fact) pair whether it is a transition, ignored with a reason, or
+illegal.
+Rules on the joint state (presence, release, lamp, lowering) run after the machines, to a fixed
+point (lane.py).
+
+A presence begins with loop 1 going occupied and lasts while its vehicle holds loop 1 or loop 2; it
+moves from
+``arriving`` to ``leaving`` when it goes under the boom. A raise belongs to one presence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from lane_controller.core.events import StoreState
+from lane_controller.core.limits import Limits
+from tolling.alarms import DegradedMode
+from tolling.clock import WallTime
+from tolling.devices import EtcTag, Health
+from tolling.ids import BootId, LaneId, OutTradeNo, PassageId, PlazaId
+from tolling.inputs import Point, Reading
+from tolling.messages import CommandOutcome, EntryFound
+from tolling.orders import ReasonCode
+from tolling.paycodes import Wallet
+from tolling.pictures import DisplayPicture
+from tolling.records import AuthorisedBy, Leg, UnpaidReason
+from tolling.tariffs import Quote, TariffSet
+from tolling.vehicles import Plate, VehicleClass, VehicleKind
+
+
+class LaneMode(StrEnum):
+    """Whether the lane takes vehicles."""
+
+    CLOSED = "closed"
+    """Canopy red; whoever comes anyway is served as far as the attendant says."""
+    OPEN = "open"
+    """Canopy green."""
+    CLOSING = "closing"
+    """Present passages finish, then closed."""
+    ATTENDED_ONLY = "attended_only"
+    """After a fault in the program itself: only raise and stop move anything, until a person
+    resets."""
+
+
+class Phase(StrEnum):
+    """Where the arriving vehicle is."""
+
+    ABSENT = "absent"
+    """Nobody is at the window."""
+    UNSURE = "unsure"
+    """After a restart: is it the vehicle from before?"""
+    IDENTIFYING = "identifying"
+    """Waiting for plate, medium and entry."""
+    PRICED = "priced"
+    """Priced and journalled; its toll is on the way to the display."""
+    HELD = "held"
+    """A person must decide: no tariff row, or the toll cannot be told."""
+    TENDER = "tender"
+    """The toll is shown and the scan window is open."""
+    PAYING = "paying"
+    """An order or tag charge is open."""
+    CASH = "cash"
+    """Cash is being taken; phones are locked out."""
+    RELEASED = "released"
+    """Authorised: the boom goes up for this vehicle."""
+
+
+class LeavingPhase(StrEnum):
+    """Where the vehicle under the boom is."""
+
+    ABSENT = "absent"
+    """Nobody is under the boom."""
+    UNDER_BOOM = "under_boom"
+    """Loop 2 is held."""
+    CLEARING = "clearing"
+    """Loop 2 is free, for less than 1 s so far."""
+
+
+class Boom(StrEnum):
+    """Where the boom is, by its limit switches and the command that stands."""
+
+    UNKNOWN = "unknown"
+    """Not read yet, or no trustworthy limit."""
+    DOWN = "down"
+    RAISING = "raising"
+    """Commanded up, upper limit not reached."""
+    UP = "up"
+    LOWERING = "lowering"
+    """Commanded down, lower limit not reached."""
+    MOVED = "moved"
+    """Left a limit without a command: hand, key, spring or a hit."""
+
+
+class OrderPhase(StrEnum):
+    """Where one payment order is, as far as the lane knows."""
+
+    SENT = "sent"
+    """Journalled and sent; no answer yet."""
+    WAITING = "waiting"
+    """The driver confirms on the phone."""
+    UNKNOWN = "unknown"
+    """Nobody knows yet."""
+    CANCELLING = "cancelling"
+    """The plaza was asked to end it."""
+    PAID = "paid"
+    """Captured for this passage."""
+    REFUSED = "refused"
+    """Final: the driver may scan again."""
+    CLOSED = "closed"
+    """Proven not to be paid."""
+
+
+OPEN_ORDER_PHASES = frozenset(
+    {OrderPhase.SENT, OrderPhase.WAITING, OrderPhase.UNKNOWN, OrderPhase.CANCELLING}
+)
+
+
+class EtcPhase(StrEnum):
+    """The tag charge of one passage."""
+
+    NONE = "none"
+    CHARGING = "charging"
+    UNKNOWN = "unknown"
+    """The antenna did not say; it is asked again."""
+    REFUSED = "refused"
+    PAID = "paid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneOrder:
+    """One payment order of a passage."""
+
+    out_trade_no: OutTradeNo
+    phase: OrderPhase
+    wallet: Wallet
+    keyed_hash: str
+    amount_fen: int
+    sent_at_ns: int
+    version: int = 0
+    """Of the last answer taken; older ones are dropped."""
+    reason: ReasonCode = ReasonCode.NONE
+    handed_over: bool = False
+    """Cancel was sent once: from here the plaza's resolver ends it with or without the lane."""
+
+    @property
+    def open(self) -> bool:
+        """Return whether the order is undecided."""
+        return self.phase in OPEN_ORDER_PHASES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """One vehicle in the lane."""
+
+    passage_id: PassageId
+    phase: Phase
+    arrived_at_ns: int
+    arrived: WallTime
+    plate: Plate | None = None
+    plate_read: Plate | None = None
+    plate_done: bool = False
+    entry: EntryFound | None = None
+    entry_asked: bool = False
+    entry_done: bool = False
+    vehicle_class: VehicleClass = VehicleClass.CAR_1
+    class_typed: bool = False
+    vehicle_kind: VehicleKind = VehicleKind.NORMAL
+    quote: Quote | None = None
+    toll_told: bool = False
+    """Display or voice took the toll at least once."""
+    orders: tuple[LaneOrder, ...] = ()
+    tag: EtcTag | None = None
+    etc: EtcPhase = EtcPhase.NONE
+    cash_ready: bool = False
+    other_offered: bool = False
+    legs: tuple[Leg, ...] = ()
+    authorised_by: AuthorisedBy = AuthorisedBy.NOBODY
+    unpaid_reason: UnpaidReason | None = None
+    crept: bool = False
+    """Loop 2 was touched before release."""
+    under_seen: bool = False
+    """Since the vehicle left loop 1, something was on loop 2: it went on, not back."""
+    operator: str | None = None
+    operator_reason: str | None = None
+    remarks: tuple[str, ...] = ()
+    degraded_seen: tuple[str, ...] = ()
+
+    @property
+    def released(self) -> bool:
+        """Return whether something or somebody authorised the vehicle to pass."""
+        return self.authorised_by is not AuthorisedBy.NOBODY
+
+    @property
+    def toll_due_fen(self) -> int:
+        """Return what is to be paid, 0 before it is priced."""
+        return self.quote.toll_due_fen if self.quote is not None else 0
+
+    @property
+    def etc_open(self) -> bool:
+        """Return whether a tag charge is undecided."""
+        return self.etc in (EtcPhase.CHARGING, EtcPhase.UNKNOWN)
+
+    @property
+    def open_orders(self) -> tuple[LaneOrder, ...]:
+        """Return the undecided orders."""
+        return tuple(order for order in self.orders if order.open)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneConfig:
+    """What the core must know of the lane file."""
+
+    plaza_id: PlazaId
+    lane_id: LaneId
+    attended: bool
+    """Somebody sits in the booth; else a remote assistant helps."""
+    under_boom: frozenset[Point]
+    devices: frozenset[str]
+    """Names of the devices the lane has."""
+    opens_at_start: bool = True
+    default_class: VehicleClass = VehicleClass.CAR_1
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        assert self.under_boom, "a boom without a detector under it is never lowered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingAlarm:
+    """One alarm that stands."""
+
+    code: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoneCommand:
+    """A command already carried out, so that a repeat is answered and not obeyed again."""
+
+    command_id: str
+    outcome: CommandOutcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneState:
+    """Everything the core remembers. Saved in every journal segment; dicts are never changed in
+    place."""
+
+    config: LaneConfig
+    boot_id: BootId | None = None
+    epoch: int = 0
+    """0 before the plaza enrolled the lane: no phone money, records wait unsealed."""
+    next_passage_no: int = 1
+    passages_total: int = 0
+    mode: LaneMode = LaneMode.CLOSED
+    mode_reason: str = "not started"
+    inputs: dict[str, Reading] = field(default_factory=dict)
+    loop_1_free_at_ns: int | None = None
+    loop_1_on_at_ns: int | None = None
+    boom: Boom = Boom.UNKNOWN
+    clear_since_ns: int | None = None
+    """Since when every detector under the boom has been free and healthy."""
+    lower_armed: bool = False
+    """A presence has ended since the start: the boom may come down when all else allows."""
+    raise_retries: int = 0
+    lower_refusals: int = 0
+    lane_green: bool = False
+    canopy_green: bool = False
+    raise_command_id: str | None = None
+    """A person waits for the readback of this raise."""
+    lower_command_id: str | None = None
+    arriving: Passage | None = None
+    leaving: Passage | None = None
+    leaving_phase: LeavingPhase = LeavingPhase.ABSENT
+    leaving_holds_loop_1: bool = False
+    """Loop 1's present occupation belongs to the vehicle under the boom (trailer)."""
+    early_plate: Plate | None = None
+    """Read of the next vehicle while the one before it is still leaving."""
+    early_tag: EtcTag | None = None
+    early_at_ns: int = 0
+    """When the later of the two came."""
+    leaving_left_window: bool = False
+    """Loop 1 has been free, or the curtain broken, since the vehicle came onto loop 2: it did move
+    on. In a queue the next vehicle may take loop 1 before the first has left it."""
+    leaving_since_ns: int = 0
+    """When the vehicle came onto loop 2."""
+    scanner_on: bool = False
+    devices: dict[str, Health] = field(default_factory=dict)
+    degraded: tuple[DegradedMode, ...] = ()
+    alarms: tuple[StandingAlarm, ...] = ()
+    plaza_up: bool = False
+    broker_up: bool = False
+    store: StoreState = StoreState.OK
+    tariffs: tuple[TariffSet, ...] = ()
+    tariff: TariffSet | None = None
+    """The set in force."""
+    picture: DisplayPicture | None = None
+    recent_codes: tuple[str, ...] = ()
+    done_commands: tuple[DoneCommand, ...] = ()
+
+    @property
+    def phase(self) -> Phase:
+        """Return where the arriving vehicle is."""
+        return self.arriving.phase if self.arriving is not None else Phase.ABSENT
+
+    def reading(self, point: Point) -> Reading:
+        """Return the last reading of a point; UNKNOWN where it was never read."""
+        return self.inputs.get(point.value, Reading.UNKNOWN)
+
+    @property
+    def empty(self) -> bool:
+        """Return whether no vehicle is in the lane."""
+        return self.arriving is None and self.leaving is None

@@ -1,0 +1,108 @@
+"""The lane's state as pages see it, built from the core's state. Pure."""
+
+from __future__ import annotations
+
+from lane_controller.core import commands as cmd
+from lane_controller.core.states import LaneState, OrderPhase, Passage
+from tolling.clock import NS_PER_MS, WallTime
+from tolling.messages import AlarmNotice, LaneNotice, LaneSnapshot, PassageView
+from tolling.orders import OrderState
+
+_ORDER_STATE: dict[OrderPhase, OrderState] = {
+    OrderPhase.SENT: OrderState.SENT,
+    OrderPhase.WAITING: OrderState.WAITING,
+    OrderPhase.UNKNOWN: OrderState.UNKNOWN,
+    OrderPhase.CANCELLING: OrderState.CLOSING,
+    OrderPhase.PAID: OrderState.PAID,
+    OrderPhase.REFUSED: OrderState.REFUSED,
+    OrderPhase.CLOSED: OrderState.CLOSED,
+}
+
+
+def passage_view(passage: Passage, phase: str, at_ns: int) -> PassageView:
+    """Return what a page shows of one passage."""
+    last = passage.orders[-1] if passage.orders else None
+    return PassageView(
+        passage_id=passage.passage_id,
+        phase=phase,
+        plate=passage.plate.text if passage.plate else None,
+        vehicle_class=passage.vehicle_class if passage.quote else None,
+        vehicle_kind=passage.vehicle_kind,
+        toll_fen=passage.toll_due_fen if passage.quote else None,
+        order_state=_ORDER_STATE[last.phase] if last else None,
+        order_reason=last.reason if last else None,
+        since_ms=max(0, at_ns - passage.arrived_at_ns) // NS_PER_MS,
+    )
+
+
+def snapshot(
+    state: LaneState, *, version: int, at_ns: int, wall: WallTime, unsent: int
+) -> LaneSnapshot:
+    """Return the lane's state as published. The lane has started: it has a boot_id."""
+    assert state.boot_id is not None
+    arriving, leaving = state.arriving, state.leaving
+    return LaneSnapshot(
+        plaza_id=state.config.plaza_id,
+        lane_id=state.config.lane_id,
+        boot_id=state.boot_id,
+        state_version=version,
+        utc_ms=wall.utc_ms,
+        clock_quality=wall.quality,
+        mode=state.mode.value,
+        attended=state.config.attended,
+        barrier=state.boom.value,
+        inputs=dict(sorted(state.inputs.items())),
+        lane_green=state.lane_green,
+        arriving=passage_view(arriving, arriving.phase.value, at_ns) if arriving else None,
+        leaving=passage_view(leaving, state.leaving_phase.value, at_ns) if leaving else None,
+        degraded=state.degraded,
+        alarms=tuple(sorted({alarm.code for alarm in state.alarms})),
+        devices={name: health.value for name, health in sorted(state.devices.items())},
+        unsent_records=unsent,
+        passages_total=state.passages_total,
+    )
+
+
+def summary(state: LaneState) -> tuple[object, ...]:
+    """Return what makes a state worth publishing before the next beat, when it changes."""
+    arriving = state.arriving
+    return (
+        state.mode,
+        state.boom,
+        state.phase,
+        state.leaving_phase,
+        arriving.passage_id if arriving else None,
+        arriving.cash_ready if arriving else None,
+        tuple(order.phase for order in arriving.orders) if arriving else (),
+        tuple(mode.name for mode in state.degraded),
+        state.alarms,
+        state.lane_green,
+    )
+
+
+def notice_of(
+    command: cmd.RaiseAlarm | cmd.ClearAlarm | cmd.Note, state: LaneState, number: int, utc_ms: int
+) -> LaneNotice | AlarmNotice:
+    """Return what the broker is told of a note or of an alarm raised or cleared."""
+    assert state.boot_id is not None
+    lane_id = state.config.lane_id
+    if isinstance(command, cmd.Note):
+        return LaneNotice(
+            lane_id=lane_id,
+            boot_id=state.boot_id,
+            number=number,
+            utc_ms=utc_ms,
+            name=command.name,
+            passage_id=command.passage_id,
+            facts={"detail": command.detail} if command.detail else {},
+        )
+    return AlarmNotice(
+        lane_id=lane_id,
+        boot_id=state.boot_id,
+        number=number,
+        utc_ms=utc_ms,
+        code=command.code,
+        raised=isinstance(command, cmd.RaiseAlarm),
+        subject=command.subject,
+        what=command.what if isinstance(command, cmd.RaiseAlarm) else "",
+    )

@@ -1,0 +1,133 @@
+"""What the journal holds: the image of a start, records to upload, segments to replay."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, select
+
+from lane_controller.core.journalled import AppendEvent, JournalImage, OpenSegment
+from lane_controller.store.schema import (
+    LAST_NOTICE,
+    counters,
+    events,
+    notices,
+    records,
+    segments,
+    unsealed,
+    uploads,
+)
+from tolling.canonical import from_canonical
+from tolling.chain import Anchor, SealedRecord, anchor_of
+from tolling.ids import LaneId, PlazaId
+from tolling.messages import AlarmNotice, LaneNotice
+
+
+def read_segments(connection: Connection) -> tuple[int, ...]:
+    """Return the numbers of the segments held, oldest first."""
+    return tuple(
+        connection.execute(select(segments.c.segment).order_by(segments.c.segment)).scalars()
+    )
+
+
+def read_segment(connection: Connection, number: int) -> OpenSegment | None:
+    """Return how a segment began, None where the journal does not hold it."""
+    row = connection.execute(select(segments).where(segments.c.segment == number)).first()
+    if row is None:
+        return None
+    return OpenSegment(
+        segment=row.segment,
+        core_version=row.core_version,
+        config_hash=row.config_hash,
+        opened_utc_ms=row.opened_utc_ms,
+        snapshot=row.snapshot,
+    )
+
+
+def read_events(connection: Connection, segment: int) -> tuple[AppendEvent, ...]:
+    """Return the events of a segment in order."""
+    rows = connection.execute(
+        select(events).where(events.c.segment == segment).order_by(events.c.number)
+    )
+    return tuple(
+        AppendEvent(
+            segment=row.segment,
+            number=row.number,
+            at_ns=row.at_ns,
+            body=row.body,
+            digest=row.digest,
+            aside=row.aside,
+        )
+        for row in rows
+    )
+
+
+def last_at_ns(connection: Connection) -> int:
+    """Return the moment of the last event on the lane's base; 0 where there is none."""
+    newest = events.c.segment.desc(), events.c.number.desc()
+    return connection.execute(select(events.c.at_ns).order_by(*newest).limit(1)).scalar() or 0
+
+
+def records_after(
+    connection: Connection, epoch: int, after_seq: int, limit: int
+) -> tuple[SealedRecord, ...]:
+    """Return at most *limit* sealed records of *epoch* behind *after_seq*, in order."""
+    rows = connection.execute(
+        select(records)
+        .where(records.c.epoch == epoch, records.c.seq > after_seq)
+        .order_by(records.c.seq)
+        .limit(limit)
+    )
+    return tuple(
+        SealedRecord(
+            plaza_id=PlazaId(row.plaza_id),
+            lane_id=LaneId(row.lane_id),
+            epoch=row.epoch,
+            seq=row.seq,
+            previous_hash=row.previous_hash,
+            chain_hash=row.chain_hash,
+            body=row.body,
+        )
+        for row in rows
+    )
+
+
+def _anchor(connection: Connection) -> Anchor | None:
+    epoch = connection.execute(select(func.max(records.c.epoch))).scalar()
+    if epoch is None:
+        return None
+    seq = connection.execute(
+        select(func.max(records.c.seq)).where(records.c.epoch == epoch)
+    ).scalar_one()
+    (last,) = records_after(connection, epoch, seq - 1, 1)
+    return anchor_of(last)
+
+
+def read_image(connection: Connection) -> JournalImage:
+    """Return what a start recovers from.
+
+    Raises: BadInputError: a notice in the journal is none.
+    """
+    numbers = read_segments(connection)
+    anchor = _anchor(connection)
+    uploaded = None
+    if anchor is not None:
+        uploaded = connection.execute(
+            select(uploads.c.seq).where(uploads.c.epoch == anchor.epoch)
+        ).scalar()
+    last_notice = connection.execute(
+        select(counters.c.value).where(counters.c.name == LAST_NOTICE)
+    ).scalar()
+    return JournalImage(
+        segment=read_segment(connection, numbers[-1]) if numbers else None,
+        events=read_events(connection, numbers[-1]) if numbers else (),
+        anchor=anchor,
+        uploaded_seq=uploaded or 0,
+        unsealed=tuple(
+            (row.number, row.body)
+            for row in connection.execute(select(unsealed).order_by(unsealed.c.number))
+        ),
+        notices=tuple(
+            (row.number, from_canonical(LaneNotice | AlarmNotice, row.body))
+            for row in connection.execute(select(notices).order_by(notices.c.number))
+        ),
+        last_notice=last_notice or 0,
+    )

@@ -1,0 +1,264 @@
+"""plaza-server: make a plaza's files, register lanes and people, run it, verify its books."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+
+from plaza_server.config import PlazaConfig, load_config
+from plaza_server.rules.units import AddLane, AddOperator, PutSet, Unit
+from plaza_server.sample import sample_entries, sample_tariff
+from plaza_server.shell.clock import SystemClock, random_bytes
+from plaza_server.shell.logs import set_up_logs
+from plaza_server.shell.serve import Parts, serve
+from plaza_server.shell.signing import (
+    CODE_KEY_BYTES,
+    load_signing_key,
+    make_secret,
+    make_signing_key,
+)
+from plaza_server.shell.staff import Role, StaffMember, hash_pin
+from plaza_server.store import Store, commit_group, open_store, queries, tokens, verify_books
+from tolling.errors import BadInputError, TollError
+from tolling.ids import PlazaId, lane_id
+from tolling.signed_sets import SetKind, wrap_tariff
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
+ConfigOption = Annotated[Path, typer.Option("--config", help="The plaza's TOML file.")]
+
+_TEMPLATE = """\
+# One plaza. Relative paths are beside this file. Check it with: plaza-server check-config FILE
+[plaza]
+id = {plaza_id}
+name = {name}
+
+[store]
+url = {store_url}
+
+[http]
+host = {host}
+port = {port}
+
+[keys]
+signing_key = "keys/plaza_ed25519.pem"
+public_file = "keys/plaza_public.json"
+code_hash_key = "keys/code_hash.key"
+admin_token = "keys/admin.token"
+
+[staff]
+file = "staff.json"
+
+[log]
+level = "info"
+"""
+_ALIPAY = """
+[platforms.alipay]
+gateway_url = {url}
+app_id = {app_id}
+app_private_key = {app_key}
+alipay_public_key = {public_key}
+"""
+
+
+def _quoted(text: str) -> str:
+    """Return *text* as a TOML string."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def main() -> None:
+    """Run the command line; every expected error is one line and exit code 2."""
+    if not __debug__:
+        sys.stderr.write("plaza-server: refuses to run without assertions (option -O)\n")
+        sys.exit(2)
+    try:
+        app()
+    except TollError as error:
+        sys.stderr.write(f"plaza-server: {error}\n")
+        sys.exit(2)
+
+
+def _say(fields: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _opened(config: PlazaConfig, home: Path) -> Iterator[Store]:
+    store = open_store(config.store_url(home))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _commit(store: Store, *units: Unit) -> tuple[object, ...]:
+    (result,) = commit_group(store.engine, [units])
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+@app.command()
+def run(config: ConfigOption) -> None:
+    """Serve. Prints one JSON line with url and pid once requests are welcome."""
+    checked = load_config(config)
+    set_up_logs(checked.log.level)
+    well = uvloop.run(
+        serve(checked, config.resolve().parent, version=installed_version("open-toll-lane"))
+    )
+    if not well:
+        raise typer.Exit(1)
+
+
+@app.command("check-config")
+def check_config(file: Annotated[Path, typer.Argument(help="The plaza's TOML file.")]) -> None:
+    """Check the file and every key file it names; open no socket and no store."""
+    checked = load_config(file)
+    Parts(checked, file.resolve().parent)
+    platforms = ", ".join(name for _, name in checked.platforms.enabled()) or "none"
+    sys.stdout.write(f"{file}: good. Plaza {checked.plaza.id}, platforms: {platforms}\n")
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(help="Where the plaza's files go.")],
+    plaza_id: Annotated[str, typer.Option(help="Six digits.")] = "330101",
+    name: Annotated[str, typer.Option(help="Shown to drivers.")] = "云岭站",
+    store_url: Annotated[str, typer.Option(help="SQLite or PostgreSQL.")] = "sqlite:///plaza.db",
+    host: Annotated[str, typer.Option()] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8080,
+    alipay_url: Annotated[str, typer.Option(help="Gateway; empty leaves Alipay out.")] = "",
+    alipay_app_id: Annotated[str, typer.Option()] = "",
+    alipay_app_key: Annotated[str, typer.Option(help="Our private key, PEM.")] = "",
+    alipay_public_key: Annotated[str, typer.Option(help="The platform's, PEM.")] = "",
+) -> None:
+    """Make config, keys, database, a sample tariff and entries. What is there already stays."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / "plaza.toml"
+    if not path.exists():
+        text = _TEMPLATE.format(
+            plaza_id=_quoted(plaza_id),
+            name=_quoted(name),
+            store_url=_quoted(store_url),
+            host=_quoted(host),
+            port=port,
+        )
+        if alipay_url:
+            text += _ALIPAY.format(
+                url=_quoted(alipay_url),
+                app_id=_quoted(alipay_app_id),
+                app_key=_quoted(str(Path(alipay_app_key).resolve())),
+                public_key=_quoted(str(Path(alipay_public_key).resolve())),
+            )
+        path.write_text(text, encoding="utf-8")
+    checked = load_config(path)
+    home = directory.resolve()
+    keys = checked.keys
+    make_signing_key(home / keys.signing_key)
+    make_secret(home / keys.code_hash_key, CODE_KEY_BYTES)
+    make_secret(home / keys.admin_token, 24)
+    parts = Parts(checked, home)
+    parts.write_public_file()
+    with _opened(checked, home) as store:
+        _fill(store, parts)
+    _say(
+        {
+            "config": str(path.resolve()),
+            "public_file": str(home / keys.public_file),
+            "admin_token_file": str(home / keys.admin_token),
+        }
+    )
+
+
+def _fill(store: Store, parts: Parts) -> None:
+    """Store the sample tariff and entries where there is no tariff yet."""
+    now_ms = SystemClock().wall().utc_ms
+    with store.reading() as connection:
+        if queries.current_sets(connection, SetKind.TARIFF, now_ms):
+            return
+    tariff = sample_tariff(PlazaId(parts.config.plaza.id), now_ms=now_ms)
+    envelope = wrap_tariff(tariff, key_id=parts.key.key_id, sign=parts.key.sign)
+    _commit(store, PutSet(envelope=envelope, now_ms=now_ms), *sample_entries(now_ms=now_ms))
+
+
+@app.command("add-lane")
+def add_lane(
+    lane: Annotated[str, typer.Argument(help="Three digits.")], config: ConfigOption
+) -> None:
+    """Register a lane, or give it a new token. The token is printed once and not kept."""
+    try:
+        number = lane_id(lane)
+    except ValueError as error:
+        raise BadInputError(where="lane", what=str(error)) from None
+    checked = load_config(config)
+    token = tokens.new_token(random_bytes(32))
+    unit = AddLane(
+        lane_id=number,
+        plaza_id=PlazaId(checked.plaza.id),
+        token_hash=tokens.token_hash(token),
+        now_ms=SystemClock().wall().utc_ms,
+    )
+    with _opened(checked, config.resolve().parent) as store:
+        _commit(store, unit)
+    _say({"lane_id": number, "token": token})
+
+
+@app.command("add-operator")
+def add_operator(
+    operator_id: Annotated[str, typer.Argument(help="1 to 16 letters and digits.")],
+    config: ConfigOption,
+    name: Annotated[str, typer.Option()],
+    role: Annotated[Role, typer.Option()] = Role.ATTENDANT,
+    pin: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, envvar="PLAZA_PIN", help="4 to 12 digits.")
+    ] = "",
+) -> None:
+    """Register a person, or give them a new PIN, role and token. The token is printed once."""
+    if not (operator_id.isascii() and operator_id.isalnum() and len(operator_id) <= 16):
+        raise BadInputError(where="operator_id", what="not 1 to 16 letters and digits")
+    checked = load_config(config)
+    home = config.resolve().parent
+    parts = Parts(checked, home)
+    token = tokens.new_token(random_bytes(32))
+    member = StaffMember(operator_id=operator_id, name=name, role=role, pin_hash=hash_pin(pin))
+    unit = AddOperator(
+        operator_id=operator_id,
+        name=name,
+        role=role.value,
+        token_hash=tokens.token_hash(token),
+        now_ms=SystemClock().wall().utc_ms,
+    )
+    with _opened(checked, home) as store:
+        _commit(store, unit)
+    parts.staff.put(member)
+    _say({"operator_id": operator_id, "token": token})
+
+
+@app.command()
+def verify(config: ConfigOption) -> None:
+    """Recompute the books from the tables; exit 1 where anything does not agree."""
+    checked = load_config(config)
+    home = config.resolve().parent
+    load_signing_key(home / checked.keys.signing_key)
+    with _opened(checked, home) as store, store.reading() as connection:
+        problems = verify_books(connection)
+        balances = queries.balances(connection)
+    for problem in problems:
+        _say({"rule": problem.rule, "subject": problem.subject, "what": problem.what})
+    _say({"problems": len(problems), "balances_fen": balances})
+    if problems:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

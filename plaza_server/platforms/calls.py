@@ -1,0 +1,66 @@
+"""What the codecs of all platforms share: one built HTTP call, its answer, and what it is about.
+
+A platform is one folder: ``codec.py`` (pure: request bytes, answer bytes -> outcome) and
+``client.py`` (the only code that touches its network).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tolling.ids import LaneId, OutRefundNo, OutTradeNo
+
+Signer = Callable[[bytes], bytes]
+"""Message -> signature bytes by our own private key."""
+
+SignatureCheck = Callable[[bytes, bytes], bool]
+"""(signature, message) -> whether the platform made it. Never raises."""
+
+
+class PlatformOrder(Protocol):
+    """What of an order goes into a platform call. ``plaza_server.rules.orders.Order`` is one."""
+
+    @property
+    def out_trade_no(self) -> OutTradeNo:
+        """Our number of the order."""
+
+    @property
+    def lane_id(self) -> LaneId:
+        """Where it is paid."""
+
+    @property
+    def toll_fen(self) -> int:
+        """What pay asks, 1 and up."""
+
+    @property
+    def subject(self) -> str:
+        """What the payer is shown, at most 128 characters."""
+
+    @property
+    def out_refund_no(self) -> OutRefundNo | None:
+        """Our number of its refund, once there is one."""
+
+    @property
+    def refund_fen(self) -> int:
+        """What a refund gives back, 1 and up once there is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpCall:
+    """One request, ready to be sent. Its body may hold a pay code, so it never shows itself."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpAnswer:
+    """One whole answer as it came."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = field(repr=False)

@@ -1,0 +1,297 @@
+"""From a checked config to a serving plaza, and back down without losing an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from plaza_server.api.app import guarded, make_app
+from plaza_server.api.plaza import CommandPublisher, Plaza, admin_hash_of
+from plaza_server.config import AlipayPart, MqttPart, PlazaConfig
+from plaza_server.engine import EngineConfig, PlazaEngine
+from plaza_server.platforms.alipay.client import AlipayClient, ClientLimits
+from plaza_server.platforms.alipay.codec import AlipayConfig
+from plaza_server.platforms.keys import refuse_own_key, rsa_check, rsa_signer
+from plaza_server.platforms.ports import PlatformClient
+from plaza_server.shell.clock import SystemClock
+from plaza_server.shell.metrics import Metrics
+from plaza_server.shell.reader import Reader
+from plaza_server.shell.runner import PlazaRunner
+from plaza_server.shell.signing import CODE_KEY_BYTES, SigningKey, load_secret, load_signing_key
+from plaza_server.shell.staff import StaffBook
+from plaza_server.shell.telemetry import Broker, Telemetry
+from plaza_server.store import Store, commit_group, open_store
+from tolling.brokers import broker_address
+from tolling.errors import BadInputError
+from tolling.ids import BootId, PlazaId
+
+KEEP_ALIVE_S = 75
+"""Longer than a client's 60 s, so that it is always the client who ends a quiet connection."""
+STOP_REQUESTS_S = 5
+MIN_ADMIN_TOKEN = 16
+TELEMETRY_PAUSE_S = 5.0
+
+
+class Parts:
+    """Everything a plaza needs from its files, loaded and tried. Raises BadInputError on the first
+    wrong one."""
+
+    def __init__(self, config: PlazaConfig, home: Path) -> None:
+        self.config = config
+        self.home = home
+        self.key: SigningKey = load_signing_key(home / config.keys.signing_key)
+        self.code_key = load_secret(home / config.keys.code_hash_key, min_bytes=CODE_KEY_BYTES)
+        self.admin_token = _admin_token(home / config.keys.admin_token)
+        self.staff = StaffBook(home / config.staff.file)
+        self.staff.members()
+        self.broker = None if config.mqtt is None else _broker(config.mqtt, home)
+        self.clients: dict[str, PlatformClient] = {}
+        if config.platforms.alipay is not None:
+            self.clients["alipay"] = _alipay(config.platforms.alipay, home)
+
+    def write_public_file(self) -> None:
+        """Write what a lane is given: the public half of the signing key."""
+        path = self.home / self.config.keys.public_file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.key.public_file_text(), encoding="ascii")
+
+
+def _admin_token(path: Path) -> str:
+    token = os.environ.get("PLAZA_ADMIN_TOKEN", "")
+    where = "environment PLAZA_ADMIN_TOKEN"
+    if not token:
+        where = str(path)
+        try:
+            token = path.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            raise BadInputError(
+                where=where, what="cannot be read", do="Make it with: plaza-server init"
+            ) from None
+    if len(token) < MIN_ADMIN_TOKEN:
+        raise BadInputError(where=where, what=f"shorter than {MIN_ADMIN_TOKEN} characters")
+    return token
+
+
+def _broker(part: MqttPart, home: Path) -> Broker:
+    path = home / part.password_file
+    try:
+        password = path.read_text(encoding="utf-8").partition("\n")[0]
+    except (OSError, UnicodeDecodeError):
+        raise BadInputError(where=f"[mqtt] password_file {path}", what="cannot be read") from None
+    address = broker_address(part.url, where="[mqtt] url")
+    return Broker(address=address, user=part.user, password=password)
+
+
+def _alipay(part: AlipayPart, home: Path) -> AlipayClient:
+    sign = rsa_signer(home / part.app_private_key)
+    verify = rsa_check(home / part.alipay_public_key)
+    refuse_own_key(sign, verify, where=str(home / part.alipay_public_key))
+    return AlipayClient(
+        AlipayConfig(
+            gateway_url=part.gateway_url,
+            app_id=part.app_id,
+            store_id=part.store_id,
+            timeout_minutes=part.timeout_minutes,
+        ),
+        sign=sign,
+        verify=verify,
+        limits=ClientLimits(connect_ms=part.connect_ms, pay_ms=part.pay_ms, other_ms=part.other_ms),
+    )
+
+
+class _Server(uvicorn.Server):
+    """Says when it serves, and sends long polls home before it waits for them."""
+
+    def __init__(
+        self, config: uvicorn.Config, *, on_up: Callable[[], None], on_down: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._on_up = on_up
+        self._on_down = on_down
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the plaza: the server's own way would end the process unfinished."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._on_up()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer everybody who waits, then close."""
+        self._on_down()
+        await super().shutdown(sockets)
+
+
+def make_plaza(
+    parts: Parts, store: Store, *, version: str, publisher: CommandPublisher | None = None
+) -> Plaza:
+    """Return the parts of one process, wired together; nothing runs yet."""
+    config = parts.config
+    plaza_id = PlazaId(config.plaza.id)
+    skews = partial(_skews, parts.clients)
+    clock = SystemClock(skew_ms=partial(_worst_skew, parts.clients))
+    metrics = Metrics(plaza_id, version=version)
+
+    def make_engine(boot_id: BootId) -> PlazaEngine:
+        return PlazaEngine(
+            EngineConfig(
+                plaza_id=plaza_id,
+                plaza_name=config.plaza.name,
+                boot_id=boot_id,
+                platforms=config.platforms.enabled(),
+                exclusive=store.exclusive,
+            )
+        )
+
+    runner = PlazaRunner(
+        make_engine=make_engine,
+        commit_group=partial(commit_group, store.engine),
+        clients=parts.clients,
+        clock=clock,
+        code_key=parts.code_key,
+        metrics=metrics,
+    )
+    return Plaza(
+        plaza_id=plaza_id,
+        name=config.plaza.name,
+        version=version,
+        runner=runner,
+        reader=Reader(store),
+        clock=clock,
+        metrics=metrics,
+        key=parts.key,
+        staff=parts.staff,
+        admin_hash=admin_hash_of(parts.admin_token),
+        channels=skews,
+        simulation=config.plaza.simulation,
+        publisher=publisher,
+    )
+
+
+def _skews(clients: dict[str, PlatformClient]) -> dict[str, int | None]:
+    return {name: client.skew_ms for name, client in clients.items()}
+
+
+def _worst_skew(clients: dict[str, PlatformClient]) -> int | None:
+    found = [client.skew_ms for client in clients.values() if client.skew_ms is not None]
+    return max(found, key=abs, default=None)
+
+
+async def serve(config: PlazaConfig, home: Path, *, version: str) -> bool:
+    """Serve until a signal; return whether all went well.
+
+    Prints one JSON line ``{"url": ..., "pid": ...}`` once requests are welcome.
+    Raises: BadInputError: a wrong file or key, or another process holds the store.
+    """
+    parts = Parts(config, home)
+    parts.write_public_file()
+    log = structlog.get_logger("plaza")
+    listener = _listen(config.http.host, config.http.port)
+    store = open_store(config.store_url(home))
+    try:
+        for warning in store.warnings:
+            log.warning("store", what=warning)
+        telemetry = None
+        if parts.broker is not None:
+            plaza_id = PlazaId(config.plaza.id)
+            telemetry = Telemetry(plaza_id=plaza_id, broker=parts.broker, clock=SystemClock())
+        plaza = make_plaza(parts, store, version=version, publisher=telemetry)
+        try:
+            await _run(plaza, listener, telemetry)
+        finally:
+            plaza.reader.close()
+        return not plaza.runner.failed
+    finally:
+        store.close()
+        listener.close()
+
+
+async def _run(plaza: Plaza, listener: socket.socket, telemetry: Telemetry | None) -> None:
+    url = "http://{}:{}".format(*listener.getsockname()[:2])
+    log = structlog.get_logger("plaza")
+
+    def up() -> None:
+        log.info("serving", url=url, plaza_id=plaza.plaza_id)
+        sys.stdout.write(json.dumps({"url": url, "pid": os.getpid()}) + "\n")
+        sys.stdout.flush()
+
+    server = _Server(
+        uvicorn.Config(
+            guarded(make_app(plaza)),
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=STOP_REQUESTS_S,
+        ),
+        on_up=up,
+        on_down=plaza.runner.refuse_requests,
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, plaza.runner.stop)
+    started = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(plaza.runner.run(started), name="runner")
+        hearing = tasks.create_task(_hear(telemetry), name="telemetry")
+        tasks.create_task(_end_with(plaza.runner, server), name="end with the runner")
+        starting = tasks.create_task(started.wait(), name="started")
+        await asyncio.wait({running, starting}, return_when=asyncio.FIRST_COMPLETED)
+        starting.cancel()
+        if not running.done():
+            await server.serve(sockets=[listener])
+        plaza.runner.stop()
+        hearing.cancel()
+    log.info("stopped")
+
+
+async def _hear(telemetry: Telemetry | None) -> None:
+    """Keep the lanes' telemetry coming; its own failure never stops a payment."""
+    while telemetry is not None:
+        try:
+            await telemetry.run()
+        except Exception as error:  # noqa: BLE001 - its supervisor
+            structlog.get_logger("plaza").error("telemetry_broke", error=type(error).__name__)
+            await asyncio.sleep(TELEMETRY_PAUSE_S)
+
+
+async def _end_with(runner: PlazaRunner, server: uvicorn.Server) -> None:
+    await runner.wait_stopped.wait()
+    server.should_exit = True
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a bound socket. Raises: BadInputError: the address is taken or not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise BadInputError(
+            where=f"[http] {host}:{port}",
+            what=error.strerror or "cannot be bound",
+            do="Choose another port, or 0 for a free one",
+        ) from None
+    listener.setblocking(False)
+    return listener

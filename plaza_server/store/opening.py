@@ -1,0 +1,154 @@
+"""Opens the plaza's store: SQLite in a file or in memory, or PostgreSQL.
+
+Strategy. On SQLite every transaction begins with BEGIN IMMEDIATE, because the driver's own deferred
+transactions read outside of them and lost a paid state in a trial; WAL with synchronous FULL makes
+a commit durable in one fsync. A lock on a file beside the database makes sure that one plaza
+process has it: several need PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pysqlite3.dbapi2 as sqlite
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from plaza_server.store.migrate import migrate
+from tolling.errors import BadInputError, RefusedError
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long a connection waits for another one's write; a group of commits takes some
+milliseconds."""
+WAL_RESET_BUG = ((3, 7, 0), (3, 51, 2))
+"""SQLite versions, first and last, whose WAL can lose commits when it is reset (fixed in
+3.51.3)."""
+_READING = "plaza_reading"
+
+
+@dataclass(slots=True, kw_only=True)
+class Store:
+    """An open, migrated store."""
+
+    engine: sa.Engine
+    exclusive: bool
+    """No other process can have it."""
+    warnings: tuple[str, ...] = ()
+    """What a person should know about it, one sentence each."""
+    _lock_fd: int | None = field(default=None, repr=False)
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Give a connection for queries; it never holds up a commit."""
+        engine = self.engine.execution_options(**{_READING: True})
+        with engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections and give the file back."""
+        self.engine.dispose()
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
+
+
+def open_store(url: str) -> Store:
+    """Open the store at *url* and bring its tables up to date.
+
+    Args:   url: ``sqlite:///path``, ``sqlite://`` (memory) or ``postgresql+psycopg://...``.
+    Raises: BadInputError: no such kind of store, or it cannot be opened.
+            RefusedError: another plaza process has this file.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise BadInputError(where="store url", what="not a database URL", do=_KINDS) from None
+    if parsed.drivername == "sqlite":
+        store = _open_sqlite(parsed)
+    elif parsed.drivername == "postgresql+psycopg":
+        store = Store(engine=sa.create_engine(parsed, pool_pre_ping=True), exclusive=False)
+    else:
+        raise BadInputError(where="store url", what=f"no store kind {parsed.drivername}", do=_KINDS)
+    try:
+        migrate(store.engine)
+    except SQLAlchemyError as error:
+        store.close()
+        where = f"store {parsed.render_as_string(hide_password=True)}"
+        cause = type(getattr(error, "orig", None) or error).__name__
+        raise BadInputError(where=where, what=f"cannot be opened ({cause})", do=_CHECK) from error
+    return store
+
+
+_KINDS = "Use sqlite:///path, sqlite:// or postgresql+psycopg://..."
+_CHECK = "Check path, rights, server and password"
+
+
+def journal_mode(version: tuple[int, int, int]) -> tuple[str, str | None]:
+    """Return the journal mode for an SQLite *version*, and a warning where it is not the wanted
+    one."""
+    first, last = WAL_RESET_BUG
+    if not first <= version <= last:
+        return "WAL", None
+    text = ".".join(str(part) for part in version)
+    return "TRUNCATE", (
+        f"SQLite {text} can lose commits in WAL mode: journal_mode TRUNCATE is used, commits are"
+        " slower. Install pysqlite3 with SQLite 3.51.3 or newer"
+    )
+
+
+def _open_sqlite(url: URL) -> Store:
+    path = url.database
+    memory = path in {None, "", ":memory:"}
+    mode, warning = journal_mode(sqlite.sqlite_version_info)
+    options: dict[str, Any] = {"poolclass": StaticPool} if memory else {}
+    lock = None if memory or path is None else _lock(path)
+    engine = sa.create_engine(
+        url,
+        module=sqlite,
+        connect_args={"isolation_level": None, "check_same_thread": False},
+        **options,
+    )
+
+    def prepare(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        if not memory:
+            cursor.execute(f"PRAGMA journal_mode = {mode}")
+            cursor.execute("PRAGMA synchronous = FULL")
+        cursor.close()
+
+    def begin(connection: sa.Connection) -> None:
+        reading = connection.get_execution_options().get(_READING, False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    sa.event.listen(engine, "connect", prepare)
+    sa.event.listen(engine, "begin", begin)
+    warnings = () if warning is None or memory else (warning,)
+    return Store(engine=engine, exclusive=True, warnings=warnings, _lock_fd=lock)
+
+
+def _lock(path: str) -> int:
+    """Take the lock beside the database; it is given back with the process, whatever ends that."""
+    name = f"{path}.lock"
+    try:
+        fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        what = f"cannot be made ({error.strerror})"
+        raise BadInputError(where=f"store lock {name}", what=what, do=_CHECK) from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(fd)
+        raise RefusedError(
+            where=f"store {path}",
+            what="another plaza process has it",
+            do="Stop that process, or use PostgreSQL for several",
+        ) from error
+    return fd

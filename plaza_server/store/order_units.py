@@ -1,0 +1,151 @@
+"""Units of work about orders: read, apply the pure rule, write."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from plaza_server.rules.facts import CancelAsked, SendPay, TakeOver, TurnDown
+from plaza_server.rules.limits import OPEN_ORDERS_PER_PASSAGE_MAX
+from plaza_server.rules.orders import Applied, Order, Verdict, apply, tombstone
+from plaza_server.rules.units import (
+    ApplyFact,
+    AskCancel,
+    Changed,
+    Lease,
+    Opened,
+    Opening,
+    OpenOrder,
+    ReadOrder,
+    Sweep,
+    Swept,
+)
+from plaza_server.store import tables as t
+from plaza_server.store.rows import order_of
+from plaza_server.store.work import Work, with_lease
+from tolling.errors import LedgerError
+from tolling.ids import OutTradeNo, parse_out_trade_no, parse_passage_id
+from tolling.orders import NextStep, ReasonCode
+
+_RELATED = sa.select(t.orders).where(
+    sa.or_(
+        t.orders.c.passage_id == sa.bindparam("passage"),
+        t.orders.c.code_hash == sa.bindparam("code"),
+    )
+)
+_LANE = sa.select(
+    t.lanes.c.epoch,
+    sa.exists()
+    .where(t.records.c.passage_id == sa.bindparam("passage"))
+    .correlate(None)
+    .label("sealed"),
+).where(t.lanes.c.lane_id == sa.bindparam("lane"))
+
+
+def open_order(work: Work, unit: OpenOrder) -> Opened:
+    """Store a new order as sent or turned down, or say why not: commit 2."""
+    asked = unit.order
+    where = {"passage": asked.passage_id, "code": asked.code_hash}
+    rows = work.connection.execute(_RELATED, where).mappings().all()
+    related = {row["out_trade_no"]: order_of(row) for row in rows}
+    standing = related.get(asked.out_trade_no)
+    if standing is not None:
+        same = standing.is_tombstone or standing.request_digest == asked.request_digest
+        return Opened(opening=Opening.SAME if same else Opening.CONFLICT, order=standing)
+    lane = work.connection.execute(
+        _LANE, {"lane": asked.lane_id, "passage": asked.passage_id}
+    ).one_or_none()
+    if lane is None:
+        return Opened(opening=Opening.NO_LANE, order=None)
+    if parse_passage_id(asked.passage_id).epoch != lane.epoch:
+        return Opened(opening=Opening.WRONG_EPOCH, order=None)
+    if lane.sealed:
+        # The lane is done with this vehicle, so a late POST must never reach a platform.
+        closed = tombstone(asked.out_trade_no, asked.lane_id, owner=asked.owner, at=unit.at)
+        work.insert_order(closed)
+        return Opened(opening=Opening.SEALED, order=closed)
+    ours = [order for order in related.values() if order.passage_id == asked.passage_id]
+    if sum(order.is_open for order in ours) >= OPEN_ORDERS_PER_PASSAGE_MAX:
+        return Opened(opening=Opening.TOO_MANY, order=None)
+    turn_down = unit.turn_down
+    if any(order.code_hash == asked.code_hash for order in related.values()):
+        turn_down = TurnDown(reason=ReasonCode.CODE_USED, next=NextStep.NEW_CODE)
+    return _store_new(work, unit, turn_down)
+
+
+def _store_new(work: Work, unit: OpenOrder, turn_down: TurnDown | None) -> Opened:
+    applied = apply(unit.order, turn_down or SendPay(), at=unit.at)
+    assert applied.verdict is Verdict.MOVED, "a new order is sent or turned down"
+    work.insert_order(applied.order)
+    work.add_event(unit.order, applied, owner=unit.order.owner, at=unit.at)
+    for transfer in applied.transfers:
+        work.add_transfer(transfer, unit.at)
+    opening = Opening.NEW if turn_down is None else Opening.TURNED_DOWN
+    return Opened(opening=opening, order=applied.order)
+
+
+def apply_fact(work: Work, unit: ApplyFact) -> Changed:
+    """Apply a fact to an order as it stands: commit 3, and every later one."""
+    before = work.order(unit.out_trade_no)
+    if before is None:
+        raise LedgerError(where=f"order {unit.out_trade_no}", what="not in the store")
+    applied = apply(before, unit.fact, at=unit.at)
+    after, alarms = work.keep(before, applied, lease=unit.lease, at=unit.at)
+    return Changed(order=after, alarms=alarms)
+
+
+def ask_cancel(work: Work, unit: AskCancel) -> Changed | None:
+    """Ask for an order's end; an unknown number is kept closed, so that a late POST goes
+    nowhere."""
+    before = work.order(unit.out_trade_no)
+    if before is None:
+        passage, _ = parse_out_trade_no(unit.out_trade_no)
+        known = sa.select(t.lanes.c.lane_id).where(t.lanes.c.lane_id == unit.lane_id)
+        if parse_passage_id(passage).lane_id != unit.lane_id:
+            return None
+        if work.connection.execute(known).first() is None:
+            return None
+        closed = tombstone(unit.out_trade_no, unit.lane_id, owner=unit.lease.owner, at=unit.at)
+        work.insert_order(closed)
+        return Changed(order=closed)
+    if before.lane_id != unit.lane_id:
+        return None
+    applied = apply(before, CancelAsked(reason=unit.reason), at=unit.at)
+    after, alarms = work.keep(before, applied, lease=unit.lease, at=unit.at)
+    return Changed(order=after, alarms=alarms)
+
+
+def read_order(work: Work, unit: ReadOrder) -> Order | None:
+    """Read an order behind everything committed before."""
+    return work.order(unit.out_trade_no)
+
+
+# ---- leases ----
+
+
+def sweep(work: Work, unit: Sweep) -> Swept:
+    """Renew this process's leases, and take over what nobody works on any more."""
+    lease, c = unit.lease, t.orders.c
+    mine = sa.and_(c.work, c.owner == lease.owner)
+    if not lease.steal:
+        renew = t.orders.update().where(mine).values(lease_until_ms=lease.until_ms)
+        work.connection.execute(renew)
+    found = work.connection.execute(
+        sa.select(c.out_trade_no, c.version).where(mine).order_by(c.out_trade_no)
+    ).all()
+    own = tuple((OutTradeNo(row.out_trade_no), row.version) for row in found)
+    orphaned = sa.and_(c.work, c.owner != lease.owner)
+    if not lease.steal:
+        orphaned = sa.and_(orphaned, c.lease_until_ms <= unit.at.wall_ms)
+    query = sa.select(t.orders).where(orphaned).order_by(c.created_ms).limit(unit.limit)
+    rows = work.connection.execute(query).mappings().all()
+    taken = tuple(_take_over(work, order_of(row), lease, unit) for row in rows)
+    return Swept(taken=taken, own=own)
+
+
+def _take_over(work: Work, before: Order, lease: Lease, unit: Sweep) -> Order:
+    applied: Applied = apply(before, TakeOver(), at=unit.at)
+    owned = replace(applied, order=with_lease(applied.order, lease))
+    after, _ = work.keep(before, owned, lease=lease, at=unit.at)
+    return after

@@ -1,0 +1,217 @@
+"""One transaction being written: reads and guarded updates at once, append-only rows in bulk at its
+end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from plaza_server.rules.ledger import Transfer
+from plaza_server.rules.orders import (
+    AlarmNote,
+    Applied,
+    Difference,
+    DifferenceKind,
+    Moment,
+    Order,
+    RecordMark,
+    Verdict,
+)
+from plaza_server.rules.units import Lease
+from plaza_server.store import tables as t
+from plaza_server.store.rows import CHANGING, order_of, order_row
+from tolling.errors import LedgerConflictError
+from tolling.ids import OutTradeNo
+from tolling.orders import CAPTURED_STATES, OrderState
+
+_ORDER = sa.select(t.orders).where(t.orders.c.out_trade_no == sa.bindparam("number"))
+# Statements are built once: building one costs more than running it.
+_INSERT = t.orders.insert()
+_UPDATE = (
+    t.orders.update()
+    .where(
+        t.orders.c.out_trade_no == sa.bindparam("was_number"),
+        t.orders.c.state == sa.bindparam("was_state"),
+        t.orders.c.version == sa.bindparam("was_version"),
+    )
+    .values({name: sa.bindparam(f"new_{name}") for name in CHANGING})
+)
+_APPENDS = {table: table.insert() for table in (t.order_events, t.transfers)}
+_STANDING = sa.select(t.alarms.c.alarm_no).where(
+    t.alarms.c.code == sa.bindparam("b_code"),
+    t.alarms.c.subject == sa.bindparam("b_subject"),
+    t.alarms.c.cleared_ms.is_(None),
+)
+
+
+class Work:
+    """A transaction's connection and the rows to be added before it commits."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+        self._added: dict[sa.Table, list[dict[str, Any]]] = {}
+
+    def add(self, table: sa.Table, row: dict[str, Any]) -> None:
+        """Add an append-only row that nothing in this transaction reads."""
+        self._added.setdefault(table, []).append(row)
+
+    def flush(self) -> None:
+        """Write all added rows, one statement per table."""
+        added, self._added = self._added, {}
+        for table, rows in added.items():
+            self.connection.execute(_APPENDS[table], rows)
+
+    # ---- orders ----
+
+    def order(self, number: OutTradeNo) -> Order | None:
+        """Return an order."""
+        row = self.connection.execute(_ORDER, {"number": number}).mappings().one_or_none()
+        return None if row is None else order_of(row)
+
+    def insert_order(self, order: Order) -> None:
+        """Store a new order."""
+        self.connection.execute(_INSERT, order_row(order))
+
+    def update_order(self, before: Order, after: Order) -> None:
+        """Store what became of an order.
+
+        Raises: LedgerConflictError: somebody else changed it since it was read.
+        """
+        row = order_row(after)
+        values = {f"new_{name}": row[name] for name in CHANGING}
+        guard = {
+            "was_number": before.out_trade_no,
+            "was_state": before.state.value,
+            "was_version": before.version,
+        }
+        done = self.connection.execute(_UPDATE, {**values, **guard})
+        if done.rowcount != 1:
+            raise LedgerConflictError(
+                where=f"order {before.out_trade_no}", what="changed by another process meanwhile"
+            )
+
+    def keep(
+        self, before: Order, applied: Applied, *, lease: Lease, at: Moment, place: str | None = None
+    ) -> tuple[Order, tuple[AlarmNote, ...]]:
+        """Store all that a fact did. Returns: the order as stored, and alarms that changed."""
+        after = leased(applied.order, lease, at.wall_ms)
+        if after != before:
+            self.update_order(before, after)
+        if applied.verdict is not Verdict.IGNORED:
+            self.add_event(before, applied, owner=lease.owner, at=at)
+        for transfer in applied.transfers:
+            self.add_transfer(transfer, at)
+        if applied.difference is not None:
+            self.note_difference(applied.difference, at, place)
+        arrived = before.state not in CAPTURED_STATES and after.state is OrderState.PAID
+        if arrived and before.record is RecordMark.NAMED:
+            self.heal_difference(before.out_trade_no, DifferenceKind.NOT_CAPTURED, at)
+        changed = tuple(note for note in applied.alarms if self.note_alarm(note, at.wall_ms))
+        return after, changed
+
+    def add_event(self, before: Order, applied: Applied, *, owner: str, at: Moment) -> None:
+        """Add one row to an order's history."""
+        self.add(
+            t.order_events,
+            {
+                "out_trade_no": before.out_trade_no,
+                "version": applied.order.version,
+                "event": applied.event.value,
+                "verdict": applied.verdict.value,
+                "from_state": before.state.value,
+                "to_state": applied.order.state.value,
+                "why": applied.why,
+                "owner": owner,
+                "at_ns": at.at_ns,
+                "wall_ms": at.wall_ms,
+            },
+        )
+
+    def add_transfer(self, transfer: Transfer, at: Moment) -> None:
+        """Add one transfer; the same id again breaks the transaction."""
+        self.add(
+            t.transfers,
+            {
+                "transfer_id": transfer.transfer_id,
+                "kind": transfer.kind.value,
+                "debit": transfer.debit,
+                "credit": transfer.credit,
+                "amount_fen": transfer.amount_fen,
+                "out_trade_no": transfer.out_trade_no,
+                "pending_id": transfer.pending_id,
+                "at_ns": at.at_ns,
+                "wall_ms": at.wall_ms,
+            },
+        )
+
+    # ---- alarms and differences ----
+
+    def note_alarm(self, note: AlarmNote, now_ms: int) -> bool:
+        """Raise or clear an alarm. Returns: whether that changed anything."""
+        where = {"b_code": note.code.value, "b_subject": note.subject}
+        number = self.connection.execute(_STANDING, where).scalar_one_or_none()
+        if note.raised is (number is not None):
+            return False
+        if note.raised:
+            self.connection.execute(
+                t.alarms.insert(),
+                {
+                    "code": note.code.value,
+                    "subject": note.subject,
+                    "what": note.what,
+                    "raised_ms": now_ms,
+                    "cleared_ms": None,
+                },
+            )
+        else:
+            clear = t.alarms.update().where(t.alarms.c.alarm_no == number)
+            self.connection.execute(clear.values(cleared_ms=now_ms))
+        return True
+
+    def note_difference(self, difference: Difference, at: Moment, place: str | None) -> None:
+        """Keep a difference, unless the same one stands already."""
+        standing = sa.select(t.differences.c.difference_no).where(
+            t.differences.c.out_trade_no == difference.out_trade_no,
+            t.differences.c.kind == difference.kind.value,
+            t.differences.c.healed_ms.is_(None),
+        )
+        if self.connection.execute(standing).first() is not None:
+            return
+        self.connection.execute(
+            t.differences.insert(),
+            {
+                "kind": difference.kind.value,
+                "out_trade_no": difference.out_trade_no,
+                "place": place,
+                "said_fen": difference.said_fen,
+                "booked_fen": difference.booked_fen,
+                "found_ms": at.wall_ms,
+                "healed_ms": None,
+            },
+        )
+
+    def heal_difference(self, number: OutTradeNo, kind: DifferenceKind, at: Moment) -> None:
+        """Mark a difference as healed, where one stands."""
+        heal = t.differences.update().where(
+            t.differences.c.out_trade_no == number,
+            t.differences.c.kind == kind.value,
+            t.differences.c.healed_ms.is_(None),
+        )
+        self.connection.execute(heal.values(healed_ms=at.wall_ms))
+
+
+def leased(order: Order, lease: Lease, now_ms: int) -> Order:
+    """Return *order* under *lease*, unless another process holds it and may keep it."""
+    free = order.owner == lease.owner or order.lease_until_ms <= now_ms
+    if not (free or lease.steal):
+        return order
+    if order.owner == lease.owner and order.lease_until_ms == lease.until_ms:
+        return order
+    return with_lease(order, lease)
+
+
+def with_lease(order: Order, lease: Lease) -> Order:
+    """Return *order* as *lease*'s owner's; its version stays, because nothing of it changed."""
+    return replace(order, owner=lease.owner, lease_until_ms=lease.until_ms)

@@ -1,0 +1,182 @@
+"""B1-B4: the boom, judged by the plant's own log."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from simulator.auditor.evidence import Evidence
+from simulator.auditor.money import bodies
+from simulator.plant.events import (
+    BoomMove,
+    Contact,
+    Heading,
+    LogEntry,
+    MoveCause,
+    Passage,
+    PlantEdge,
+    Strike,
+    StrikeCause,
+    What,
+)
+from tolling.inputs import Output
+
+CLEAR_US = 1_000_000
+"""Every detector under the boom is free this long before a lower pulse."""
+SIGHT_US = 150_000
+"""An edge this fresh need not be known yet: a read may end 100 ms before the pulse, and a poll
+goes before."""
+UNDER = frozenset({What.LOOP_2, What.CURTAIN})
+PRESENT = frozenset({What.LOOP_1, What.LOOP_2})
+
+
+def _lanes(seen: Evidence) -> Iterator[tuple[str, list[LogEntry]]]:
+    lanes: dict[str, list[LogEntry]] = defaultdict(list)
+    for entry in seen.plant_log:
+        lanes[entry.lane].append(entry)
+    yield from sorted(lanes.items())
+
+
+class _Detectors:
+    """Follows which detectors are occupied, and since when they are free."""
+
+    def __init__(self) -> None:
+        self.on: set[What] = set()
+        self.free_since: dict[What, int] = {}
+        self.before: dict[What, tuple[int, bool]] = {}
+
+    def take(self, edge: PlantEdge) -> None:
+        if edge.on:
+            self.on.add(edge.what)
+        else:
+            self.on.discard(edge.what)
+            self.free_since[edge.what] = edge.at_us
+        self.before[edge.what] = (edge.at_us, edge.on)
+
+    def hindered(self, what: What, at_us: int) -> bool:
+        """Whether this detector should have kept the boom up at that moment."""
+        changed = self.before.get(what)
+        if changed is None:
+            return False
+        changed_us, on = changed
+        if on:
+            return at_us - changed_us > SIGHT_US
+        return at_us - changed_us < CLEAR_US - SIGHT_US
+
+    def present(self, at_us: int) -> bool:
+        """Whether a vehicle holds a loop, or did within the last second."""
+        if self.on & PRESENT:
+            return True
+        return any(at_us - self.free_since.get(what, -CLEAR_US * 9) < CLEAR_US for what in PRESENT)
+
+
+def b1_no_touch(seen: Evidence) -> Iterator[str]:
+    """No boom touches a vehicle; none is lowered before all is free for a second."""
+    for lane, entries in _lanes(seen):
+        detectors = _Detectors()
+        for entry in entries:
+            if isinstance(entry, Strike) and (
+                entry.cause is StrikeCause.LOWERED_ON or entry.lowering
+            ):
+                yield f"lane {lane}: the boom struck vehicle {entry.vehicle_id} at {entry.at_us} us"
+            elif isinstance(entry, PlantEdge):
+                detectors.take(entry)
+            elif _pulse(entry, Output.LOWER):
+                for what in sorted(UNDER):
+                    if detectors.hindered(what, entry.at_us):
+                        yield f"lane {lane}: lowered at {entry.at_us} us, {what} not free for 1 s"
+
+
+def _pulse(entry: LogEntry, output: Output) -> bool:
+    return isinstance(entry, Contact) and entry.closed and entry.output is output
+
+
+def b2_authorised(seen: Evidence) -> Iterator[str]:
+    """Every raise has a vehicle (or is safety); every vehicle through is recorded, once."""
+    for lane, entries in _lanes(seen):
+        detectors, heading = _Detectors(), Heading.STILL
+        for entry in entries:
+            if isinstance(entry, PlantEdge):
+                detectors.take(entry)
+            elif isinstance(entry, BoomMove):
+                heading = entry.heading
+            elif (
+                _pulse(entry, Output.RAISE)
+                and heading is not Heading.DOWN
+                and not detectors.present(entry.at_us)
+            ):
+                yield f"lane {lane}: raised at {entry.at_us} us with no vehicle in the lane"
+    if seen.at_rest:
+        yield from _b2_recorded(seen)
+
+
+def _b2_recorded(seen: Evidence) -> Iterator[str]:
+    restarted = {restart.lane_id for restart in seen.restarts}
+    through: dict[str, int] = defaultdict(int)
+    for entry in seen.plant_log:
+        if isinstance(entry, Passage):
+            through[entry.lane] += 1
+    recorded: dict[str, int] = defaultdict(int)
+    for record, body in bodies(seen.lane_records):
+        if body["end"] in ("passed", "left_during_outage"):
+            recorded[record.lane_id] += 1
+        unauthorised = body["end"] == "passed" and body["authorised_by"] == "nobody"
+        if unauthorised and body["unpaid_reason"] != "violation":
+            yield f"record {record.lane_id}/{record.seq}: passed by nobody's authority"
+        unpaid = not body["legs"] and body["unpaid_reason"] is None
+        if body["authorised_by"] == "tender" and unpaid:
+            yield f"record {record.lane_id}/{record.seq}: passed on a tender it never gave"
+    for lane, vehicles in sorted(through.items()):
+        if lane not in restarted and recorded[lane] != vehicles:
+            yield f"lane {lane}: {vehicles} vehicles passed, {recorded[lane]} are recorded"
+
+
+def b3_quiet_start(seen: Evidence) -> Iterator[str]:
+    """No lower after a start before a presence has ended; a raise only for a vehicle that is
+    there. A presence that ended while nobody watched is ended all the same: its lower is owed."""
+    for lane, entries in _lanes(seen):
+        starts = sorted(r.at_us for r in seen.restarts if r.lane_id == lane)
+        quiet, owed, detectors = False, False, _Detectors()
+        for entry in entries:
+            while starts and entry.at_us >= starts[0]:
+                starts.pop(0)
+                quiet = not owed
+            if isinstance(entry, PlantEdge):
+                detectors.take(entry)
+                if entry.what in PRESENT and not entry.on:
+                    quiet, owed = False, True
+            elif _pulse(entry, Output.LOWER) and not quiet:
+                owed = False
+            elif quiet and _pulse(entry, Output.LOWER):
+                yield f"lane {lane}: lowered at {entry.at_us} us right after a start"
+            elif quiet and _pulse(entry, Output.RAISE) and not detectors.present(entry.at_us):
+                yield f"lane {lane}: raised at {entry.at_us} us right after a start"
+
+
+def b4_raise_wins(seen: Evidence) -> Iterator[str]:
+    """A raise turns a lowering boom at once; nothing lowers a rising one."""
+    for lane, entries in _lanes(seen):
+        heading, jammed = Heading.STILL, False
+        for index, entry in enumerate(entries):
+            if isinstance(entry, BoomMove):
+                heading = entry.heading
+                jammed = entry.cause in (MoveCause.JAM, MoveCause.POWER)
+            elif _pulse(entry, Output.LOWER) and heading is Heading.UP and not jammed:
+                yield f"lane {lane}: lowered at {entry.at_us} us while it was rising"
+            elif _pulse(entry, Output.RAISE) and heading is Heading.DOWN:
+                assert isinstance(entry, Contact)
+                rest = entries[index + 1 :]
+                after = next((e for e in rest if isinstance(e, BoomMove)), None)
+                turned = after is not None and after.heading is Heading.UP
+                if entry.acted and not (turned and after and after.at_us == entry.at_us):
+                    yield f"lane {lane}: a raise at {entry.at_us} us did not turn the boom"
+
+
+def a1_nobody_stuck(seen: Evidence) -> Iterator[str]:
+    """Every driver is out of the lane in the end, and whoever paid was let through."""
+    if not seen.at_rest:
+        return
+    for driver in seen.drivers:
+        if not driver.gone:
+            paid = driver.phone_fen + driver.cash_fen + driver.etc_fen
+            yield f"vehicle {driver.vehicle_id} is still in lane {driver.lane_id}, paid {paid}"

@@ -1,0 +1,133 @@
+"""All the auditor sees, as values: what design.md section 5 lists and nothing else.
+
+The virtual world fills it from its own objects, the wires world from the site's control API, the
+platforms' books,
+the stores read by plain SQL and the files of the run. All times are microseconds on the plant's
+clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from simulator.plant.events import LogEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapturedTrade:
+    """One trade in a platform's own books."""
+
+    platform: str
+    out_trade_no: str
+    captured_fen: int
+    refunded_fen: int
+    paid_at_us: int | None
+    code_no: int
+    """Which code paid it; two trades with one number are one code used twice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverStory:
+    """What one driver remembers."""
+
+    lane_id: str
+    vehicle_id: int
+    plate: str | None
+    phone_fen: int
+    """Money by phone, less what came back."""
+    cash_fen: int
+    etc_fen: int
+    gone: bool
+    """Out of the lane, forwards or backwards."""
+    backed_out: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditedRecord:
+    """One sealed record as a store holds it; body unparsed."""
+
+    lane_id: str
+    epoch: int
+    seq: int
+    previous_hash: str
+    chain_hash: str
+    body: str
+    plaza_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditedOrder:
+    """One row of the plaza's orders, by plain SQL."""
+
+    out_trade_no: str
+    state: str
+    toll_fen: int
+    captured_fen: int
+    refunded_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditedTransfer:
+    """One row of the plaza's transfers, by plain SQL."""
+
+    transfer_id: str
+    debit: str
+    credit: str
+    amount_fen: int
+    kind: str
+    """``posted``, ``pending``, ``post`` or ``void``; the last two name a pending one."""
+    pending_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tapped:
+    """One message or answer seen on a wire."""
+
+    at_us: int
+    channel: str
+    """MQTT topic, or HTTP method and path of the answer."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextSource:
+    """A journal, database or log read as bytes after the run."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """A process began (again) to run."""
+
+    at_us: int
+    process: str
+    """``lane 001`` or ``plaza``."""
+    lane_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One run."""
+
+    at_rest: bool
+    """Faults are over and every process had time to end its work: liveness is judged too."""
+    plant_log: tuple[LogEntry, ...]
+    trades: tuple[CapturedTrade, ...]
+    drivers: tuple[DriverStory, ...]
+    lane_records: tuple[AuditedRecord, ...]
+    """From the lanes' own journals."""
+    plaza_records: tuple[AuditedRecord, ...]
+    """From the plaza's store."""
+    orders: tuple[AuditedOrder, ...]
+    transfers: tuple[AuditedTransfer, ...]
+    tapped: tuple[Tapped, ...]
+    texts: Iterable[TextSource]
+    """Read once: files may be large."""
+    codes: tuple[str, ...]
+    """Every pay code shown in the run, to be looked for."""
+    restarts: tuple[Restart, ...]
+    misread_plates: bool
+    """A camera fault ran: plates on records need not be the drivers'."""

@@ -1,0 +1,1 @@
+"""Measures the lane against a floor: the same hops, bare, in the same run on the same machine."""

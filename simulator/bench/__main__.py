@@ -1,0 +1,106 @@
+"""``python -m simulator.bench``: scan to raise against its floor, scan to boom up against 1.5 s."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from simulator.bench.boom import TooSlowError
+from simulator.bench.report import Result, as_json, table
+from simulator.bench.road import StuckError
+from simulator.bench.run import Order, bench
+from simulator.broker import BrokerMissingError
+from simulator.demo.children import ChildFailedError
+from simulator.demo.files import BadPlaceError
+from simulator.demo.http import CallFailedError
+from simulator.platforms.keys import KeyFilesError
+
+CANNOT_RUN = 2
+LANES_MAX = 8
+CARS_MAX = 10_000
+_EXPECTED = (
+    BadPlaceError,
+    BrokerMissingError,
+    CallFailedError,
+    ChildFailedError,
+    KeyFilesError,
+    StuckError,
+    TooSlowError,
+    OSError,
+)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="simulator.bench", description=__doc__)
+    parser.add_argument("--cars", type=_upto(CARS_MAX, 1), default=500, help="default 500")
+    parser.add_argument(
+        "--boom-cars", type=_upto(CARS_MAX, 0), default=60, help="default 60; 0 leaves them out"
+    )
+    parser.add_argument("--lanes", type=_upto(LANES_MAX, 1), default=4, help="default 4")
+    parser.add_argument("--json", action="store_true", help="last line: one JSON object")
+    parser.add_argument("--dir", type=Path, help="where everything is written, and stays")
+    return parser
+
+
+def _upto(most: int, least: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = int(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{least}..{most}")
+        return value
+
+    return read
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print. Returns the exit code: 2 where it cannot be measured."""
+    given = _parser().parse_args(arguments)
+    order = Order(cars=given.cars, boom_cars=given.boom_cars, lanes=given.lanes)
+    root = given.dir.absolute() if given.dir else Path(tempfile.mkdtemp(prefix="toll-bench-"))
+    try:
+        result = asyncio.run(bench(order, root, tell=_tell))
+    except _EXPECTED as error:
+        return _cannot(error)
+    except BaseExceptionGroup as group:
+        known, rest = group.split(_EXPECTED)
+        if rest is not None or known is None:
+            raise
+        return _cannot(_first(known))
+    finally:
+        if given.dir is None:
+            shutil.rmtree(root, ignore_errors=True)
+    _print(result, as_line=given.json)
+    return 0
+
+
+def _print(result: Result, *, as_line: bool) -> None:
+    Console().print(table(result))
+    if as_line:
+        sys.stdout.write(json.dumps(as_json(result)) + "\n")
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _cannot(error: BaseException) -> int:
+    _tell(f"simulator.bench: {error}")
+    return CANNOT_RUN
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,94 @@
+"""What a bench came to: one table for people, one JSON object for machines."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rich.table import Table
+
+from simulator.bench.figures import Spread, ratio
+
+RAISE_RATIO_MAX = 2.0
+BOOM_FLOOR_MS = 1_500
+"""Platform 600 ms and boom 900 ms: what no program can shorten."""
+BOOM_RATIO_MAX = 1.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """All figures of one run."""
+
+    floor: Spread | None = None
+    """The bare programs between the blocks of ours, ours idle beside them."""
+    floor_alone: Spread | None = None
+    """The bare programs before ours were started."""
+    ours: Spread | None = None
+    boom_up: Spread | None = None
+    breakdown: dict[str, float | None] = field(default_factory=dict)
+
+    @property
+    def raise_ratio(self) -> float | None:
+        """Return scan to raise over the floor's, medians."""
+        if self.floor is None or self.ours is None:
+            return None
+        return ratio(self.ours.p50_ms, self.floor.p50_ms)
+
+    @property
+    def boom_ratio(self) -> float | None:
+        """Return scan to boom up over what platform and boom take, medians."""
+        return None if self.boom_up is None else ratio(self.boom_up.p50_ms, BOOM_FLOOR_MS)
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """Return all figures as JSON types."""
+    return {
+        "scan_to_raise": {
+            "floor": _plain(result.floor),
+            "floor_alone": _plain(result.floor_alone),
+            "ours": _plain(result.ours),
+            "ratio_p50": result.raise_ratio,
+            "ratio_p50_max": RAISE_RATIO_MAX,
+        },
+        "scan_to_boom_up": {
+            "floor_ms": BOOM_FLOOR_MS,
+            "ours": _plain(result.boom_up),
+            "ratio_p50": result.boom_ratio,
+            "ratio_p50_max": BOOM_RATIO_MAX,
+        },
+        "breakdown": result.breakdown,
+    }
+
+
+def table(result: Result) -> Table:
+    """Return the figures for people."""
+    found = Table(title="scan to raise, and to the open boom")
+    for name in ("what", "cars", "p50 ms", "p99 ms", "x floor", "at most"):
+        found.add_column(name, justify="left" if name == "what" else "right")
+    rows = (
+        ("floor: the same hops, bare", result.floor, None, None),
+        ("floor before ours ran", result.floor_alone, None, None),
+        ("ours: scan to raise", result.ours, result.raise_ratio, RAISE_RATIO_MAX),
+        (
+            "ours: scan to boom up (floor 1500 ms)",
+            result.boom_up,
+            result.boom_ratio,
+            BOOM_RATIO_MAX,
+        ),
+    )
+    for what, spread, times, limit in rows:
+        if spread is not None:
+            tail = "-" if spread.p99_ms is None else f"{spread.p99_ms:.1f}"
+            cells = (str(spread.samples), f"{spread.p50_ms:.1f}", tail, _text(times), _text(limit))
+            found.add_row(what, *cells)
+    for name, value in result.breakdown.items():
+        found.add_row(f"  {name}", "", _text(value), "", "", "")
+    return found
+
+
+def _plain(spread: Spread | None) -> dict[str, Any] | None:
+    return None if spread is None else asdict(spread)
+
+
+def _text(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"

@@ -1,0 +1,63 @@
+"""The simulated Alipay gateway on real HTTP: ``GET`` and ``POST /gateway.do``."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from simulator.models.alipay import MAX_BODY_BYTES, AlipayModel, HttpRequest, Reply
+from simulator.platforms.alipay_control import AlipayControl
+from simulator.platforms.clock import Clock
+
+_FRAMING = "content-length"
+
+
+class AlipayHttp:
+    """One model's face as an aiohttp application, control API included."""
+
+    def __init__(self, *, model: AlipayModel, clock: Clock) -> None:
+        self._model = model
+        self._clock = clock
+
+    def application(self) -> web.Application:
+        """Return the application to serve with ``simulator.platforms.server.serving``."""
+        app = web.Application(client_max_size=MAX_BODY_BYTES + 1)
+        app.add_routes(AlipayControl(model=self._model, clock=self._clock).routes())
+        app.router.add_route("*", "/{rest:.*}", self._gateway)
+        return app
+
+    async def _gateway(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        # The raw target: a decoded and re-encoded query would hide how the merchant wrote it.
+        path, _, query = request.raw_path.partition("?")
+        asked = HttpRequest(
+            method=request.method,
+            path=path,
+            query=query.encode("ascii", "replace"),
+            headers=tuple(request.headers.items()),
+            body=body,
+        )
+        reply = self._model.handle(asked, self._clock.now_ns())
+        await self._clock.sleep_ns(reply.delay_ns)
+        if reply.dropped:
+            return await _break_off(request, reply)
+        headers = [pair for pair in reply.headers if pair[0].lower() != _FRAMING]
+        return web.Response(status=reply.status, headers=dict(headers), body=reply.body)
+
+
+async def _break_off(request: web.Request, reply: Reply) -> web.StreamResponse:
+    """Write what the reply still lets through, then break the connection without a goodbye."""
+    response = web.StreamResponse(status=reply.status or 200, headers=dict(reply.headers))
+    try:
+        if reply.body:
+            await response.prepare(request)
+            await response.write(reply.body)
+    except ConnectionError:
+        return response  # The caller hung up first.
+    transport = request.transport
+    if transport is not None:
+        if reply.body:
+            # An orderly close flushes the half answer; an abort might throw it away.
+            transport.close()
+        else:
+            transport.abort()
+    return response

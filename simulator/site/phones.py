@@ -1,0 +1,140 @@
+"""The drivers' phones: which bytes a driver holds up, and what his wallet says was taken.
+
+Codes live in the platform's wallets and, for as long as a driver may show them again, here; they
+leave only towards the scanner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from simulator.models.alipay import AlipayModel
+from simulator.models.alipay_values import BuyerBehaviour
+from simulator.people import CodeKind, Dice, ShowCode, WalletWill
+from tolling.ids import LaneId
+
+RIDE_CODE = b"TX0000000000000000000000"
+EXPIRED_TTL_MS = 1
+_WILLS = {
+    WalletWill.PAYS: BuyerBehaviour.PAYS,
+    WalletWill.CONFIRMS: BuyerBehaviour.CONFIRMS,
+    WalletWill.NEVER_CONFIRMS: BuyerBehaviour.NEVER_CONFIRMS,
+    WalletWill.CLOSES_DIALOG: BuyerBehaviour.CLOSES_DIALOG,
+    WalletWill.BALANCE_SHORT: BuyerBehaviour.BALANCE_SHORT,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """One movement of money as a phone shows it."""
+
+    at_us: int
+    amount_fen: int
+    """Below 0: it came back."""
+    reference: str
+
+
+class Bank(Protocol):
+    """Where codes come from and charges are looked up."""
+
+    def issue(self, buyer: str, show: ShowCode, now_ns: int, *, ttl_ms: int | None) -> bytes:
+        """Return a fresh code of *buyer*."""
+        ...
+
+    def charges(self, buyer: str, now_ns: int) -> tuple[tuple[str, int, int, int], ...]:
+        """Return reference, paid fen, refunded fen and paid-at ns of every charge of *buyer*."""
+        ...
+
+
+class AlipayBank:
+    """Codes of the simulated Alipay in this process."""
+
+    def __init__(self, model: AlipayModel) -> None:
+        self._model = model
+
+    def issue(self, buyer: str, show: ShowCode, now_ns: int, *, ttl_ms: int | None) -> bytes:
+        """Return a fresh code of *buyer*."""
+        issued = self._model.issue_code(
+            buyer, now_ns, _WILLS[show.will], after_ms=show.after_ms, ttl_ms=ttl_ms
+        )
+        return issued.code.encode("ascii")
+
+    def charges(self, buyer: str, now_ns: int) -> tuple[tuple[str, int, int, int], ...]:
+        """Return every charge of *buyer*."""
+        return tuple(
+            (charge.trade_no, charge.amount_fen, charge.refunded_fen, charge.paid_at_ns)
+            for charge in self._model.charges_of(buyer, now_ns)
+        )
+
+
+class NoBank:
+    """Codes that look right and belong to no wallet: a site without a platform."""
+
+    def __init__(self, dice: Dice) -> None:
+        self._dice = dice
+
+    def issue(self, buyer: str, show: ShowCode, now_ns: int, *, ttl_ms: int | None) -> bytes:
+        """Return 18 digits beginning 28."""
+        del buyer, show, now_ns, ttl_ms
+        return f"28{self._dice.randrange(10**16):016d}".encode("ascii")
+
+    def charges(self, buyer: str, now_ns: int) -> tuple[tuple[str, int, int, int], ...]:
+        """Return nothing: nobody pays here."""
+        del buyer, now_ns
+        return ()
+
+
+@dataclass(slots=True)
+class _Phone:
+    code: bytes = field(default=b"", repr=False)
+    noticed: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+class Phones:
+    """All phones of a site."""
+
+    def __init__(self, bank: Bank) -> None:
+        self._bank = bank
+        self._phones: dict[str, _Phone] = {}
+        self._last_shown: dict[LaneId, bytes] = {}
+        self._used: dict[LaneId, bytes] = {}
+        self.issued: list[str] = []
+        """Every pay code a driver of this site was given, for the auditor, who looks for them."""
+
+    def hold_up(self, buyer: str, lane: LaneId, show: ShowCode, now_ns: int) -> bytes:
+        """Return the bytes that *buyer* holds before the scanner of *lane*."""
+        phone = self._phones.setdefault(buyer, _Phone())
+        kind = show.code
+        code = phone.code
+        if kind is CodeKind.RIDE:
+            return RIDE_CODE
+        if kind is CodeKind.PREVIOUS and lane in self._last_shown:
+            return self._last_shown[lane]
+        if kind is CodeKind.USED and lane in self._used:
+            return self._used[lane]
+        if kind is not CodeKind.SAME or not code:
+            ttl = EXPIRED_TTL_MS if kind is CodeKind.EXPIRED else None
+            code = self._bank.issue(buyer, show, now_ns, ttl_ms=ttl)
+            phone.code = code
+            self.issued.append(code.decode("ascii"))
+        self._used[lane] = self._last_shown.get(lane, code)
+        self._last_shown[lane] = code
+        return code
+
+    def movements(self, buyer: str, now_ns: int) -> tuple[Taken, ...]:
+        """Return what the phone shows of money since it was last asked."""
+        phone = self._phones.get(buyer)
+        if phone is None:
+            return ()
+        found = []
+        for reference, paid, back, paid_at_ns in self._bank.charges(buyer, now_ns):
+            seen_paid, seen_back = phone.noticed.get(reference, (0, 0))
+            if paid != seen_paid:
+                fen = paid - seen_paid
+                found.append(Taken(at_us=paid_at_ns // 1_000, amount_fen=fen, reference=reference))
+            if back != seen_back:
+                fen = seen_back - back
+                found.append(Taken(at_us=now_ns // 1_000, amount_fen=fen, reference=reference))
+            phone.noticed[reference] = (paid, back)
+        return tuple(found)

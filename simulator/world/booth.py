@@ -1,0 +1,222 @@
+"""The people beside the road: the attendant in the booth, and whoever is called for help.
+
+The attendant takes cash by the lane's local operator port. The helper is the shift leader's eye: a
+vehicle the lane holds for a person, or that stands far too long, is let through with a reason, and
+a lane that set itself aside is reset. After a restart the attendant says whether the vehicle at the
+window is the one from before: that is seen with the eyes. Otherwise both act on what the port
+shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from simulator.people import (
+    Attendant,
+    AttendantIntent,
+    AttendantWake,
+    CashBegin,
+    CashTaken,
+    LaneSays,
+    TakeMoney,
+)
+from simulator.world.clock import us
+from simulator.world.heap import Heap
+from simulator.world.lane_process import LaneProcess
+from tolling.clock import NS_PER_S
+from tolling.ids import BootId, PassageId
+from tolling.messages import (
+    CommandOutcome,
+    CommandResult,
+    LaneSnapshot,
+    OperatorAction,
+    OperatorCommand,
+)
+
+HELP_LOOKS_NS = NS_PER_S
+HELD_MS = 4_000
+"""A vehicle the lane holds for a person is helped after this."""
+STUCK_MS = 150_000
+"""A vehicle that stands longer than any tender takes is let through by hand."""
+OPERATOR = "attendant"
+HELPER = "shift leader"
+_RETRY = {"wait_for_phone_answer", "not_priced", "stale", "no_vehicle", "cash_not_begun"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoothOutside:
+    """What the booth sees and does beside the lane's port."""
+
+    at_window: Callable[[], int | None]
+    """Which vehicle stands at the window."""
+    money: Callable[[int, int], None]
+    """(vehicle_id, fen) changes hands; below 0 it goes back."""
+
+
+class Booth:
+    """Attendant and helper of one lane."""
+
+    def __init__(self, heap: Heap, lane: LaneProcess, outside: BoothOutside, dice: Random) -> None:
+        self._heap = heap
+        self._lane = lane
+        self._outside = outside
+        self._attendant = Attendant(dice=dice)
+        self._command_no = 0
+        self._wake_no = 0
+        self._helped: dict[str, int] = {}
+        self._seen: tuple[str, int] | None = None
+        """Which vehicle stood at the window with which passage, when last looked."""
+
+    def begin(self) -> None:
+        """Begin to watch the lane."""
+        self._heap.after(HELP_LOOKS_NS, self._look)
+
+    # ---- cash ----
+
+    def asked(self, vehicle_id: int, toll_fen: int | None) -> None:
+        """A driver asks to pay cash."""
+        self._do(self._attendant.asked(vehicle_id, toll_fen, us(self._heap.now_ns)))
+
+    def gone(self, vehicle_id: int) -> None:
+        """A vehicle has left the lane."""
+        self._do(self._attendant.gone(vehicle_id, us(self._heap.now_ns)))
+
+    def _do(self, intents: tuple[AttendantIntent, ...]) -> None:
+        for intent in intents:
+            match intent:
+                case AttendantWake():
+                    self._wake(intent.at_us)
+                case TakeMoney():
+                    self._outside.money(intent.vehicle_id, intent.amount_fen)
+                case CashBegin():
+                    self._cash(intent.vehicle_id, OperatorAction.CASH_BEGIN)
+                case CashTaken():
+                    self._cash(intent.vehicle_id, OperatorAction.CASH_TAKEN)
+
+    def _wake(self, at_us: int) -> None:
+        self._wake_no += 1
+        number = self._wake_no
+
+        def due() -> None:
+            if number == self._wake_no:
+                self._do(self._attendant.woken(us(self._heap.now_ns)))
+
+        self._heap.schedule(at_us * 1_000, due)
+
+    def _cash(self, vehicle_id: int, action: OperatorAction) -> None:
+        view = self._lane.view()
+        here = self._outside.at_window() == vehicle_id
+        if not here and action is OperatorAction.CASH_TAKEN:
+            # The boom went up for another tender while the money was counted: it goes back.
+            self._heap.after(0, lambda: self._says(LaneSays.PAID_BY_PHONE, None))
+            return
+        if view is None or view.arriving is None or not here:
+            self._heap.after(0, lambda: self._says(LaneSays.NOT_NOW, None))
+            return
+        toll_fen = view.arriving.toll_fen
+        passage_id = PassageId(view.arriving.passage_id)
+
+        def told(result: CommandResult | None) -> None:
+            self._cash_told(action, result, toll_fen, passage_id)
+
+        self.order(view, action, passage_id, operator=OPERATOR, told=told)
+
+    def _cash_told(
+        self,
+        action: OperatorAction,
+        result: CommandResult | None,
+        toll_fen: int | None,
+        passage_id: PassageId,
+    ) -> None:
+        if result is not None and result.reason == "cash_not_begun":
+            # The lane was restarted with the money in the till: begin again for the same vehicle.
+            view = self._lane.view()
+            if view is not None:
+                self.order(view, OperatorAction.CASH_BEGIN, passage_id, operator=OPERATOR)
+        self._says(_said(action, result), toll_fen)
+
+    def _says(self, says: LaneSays, toll_fen: int | None) -> None:
+        now_us = us(self._heap.now_ns)
+        self._do(self._attendant.answered(says, now_us, toll_fen=toll_fen))
+
+    # ---- help ----
+
+    def _look(self) -> None:
+        self._heap.after(HELP_LOOKS_NS, self._look)
+        view = self._lane.view()
+        if view is None:
+            return
+        if view.mode == "attended_only":
+            self._reset(view)
+        elif view.mode == "closed":
+            self.order(view, OperatorAction.OPEN_LANE, None, operator=HELPER)
+        here = view.arriving
+        if here is None:
+            return
+        if here.phase == "unsure":
+            self._say_whether_same(view, PassageId(here.passage_id))
+            return
+        standing = self._outside.at_window()
+        if standing is not None:
+            self._seen = (here.passage_id, standing)
+        held = here.phase == "held" and here.since_ms >= HELD_MS
+        known = here.passage_id in self._helped
+        if held or here.since_ms >= STUCK_MS or (known and here.since_ms >= HELD_MS):
+            self._help(view, PassageId(here.passage_id))
+
+    def _say_whether_same(self, view: LaneSnapshot, passage_id: PassageId) -> None:
+        """The lane was restarted; whoever sits in the booth has seen whether it is the same car."""
+        standing = self._outside.at_window()
+        if standing is not None and self._seen == (passage_id, standing):
+            action = OperatorAction.SAME_VEHICLE
+            self.order(view, action, passage_id, operator=OPERATOR, reason="it has not moved")
+
+    def _reset(self, view: LaneSnapshot) -> None:
+        reason = "looked at the lane"
+        self.order(view, OperatorAction.RESET, None, operator=HELPER, reason=reason)
+
+    def _help(self, view: LaneSnapshot, passage_id: PassageId) -> None:
+        self._helped[passage_id] = self._helped.get(passage_id, 0) + 1
+        reason = "let through by hand"
+        self.order(view, OperatorAction.RAISE, passage_id, operator=HELPER, reason=reason)
+
+    def order(
+        self,
+        view: LaneSnapshot,
+        action: OperatorAction,
+        passage_id: PassageId | None,
+        *,
+        operator: str,
+        reason: str = "",
+        told: Callable[[CommandResult | None], None] | None = None,
+    ) -> None:
+        """Send one command to the lane's local port."""
+        self._command_no += 1
+        command = OperatorCommand(
+            command_id=f"{self._lane.config.lane_id}-{self._command_no}",
+            action=action,
+            operator=operator,
+            reason=reason,
+            passage_id=passage_id,
+            boot_id=BootId(view.boot_id),
+            state_version=view.state_version,
+            local=True,
+        )
+        self._lane.order(command, told or (lambda result: None))
+
+
+def _said(action: OperatorAction, result: CommandResult | None) -> LaneSays:
+    if result is None or result.reason in _RETRY:
+        return LaneSays.NOT_NOW
+    if result.outcome is CommandOutcome.CONFIRMED:
+        return LaneSays.ACCEPTED
+    if result.reason == "phone_paid_give_cash_back":
+        return LaneSays.PAID_BY_PHONE
+    if result.reason == "released_already":
+        # Of cash_taken: the answer to the first try was lost, the lane has it. Of cash_begin: the
+        # vehicle may go, nothing is to be paid any more.
+        taken = action is OperatorAction.CASH_TAKEN
+        return LaneSays.ACCEPTED if taken else LaneSays.PAID_BY_PHONE
+    return LaneSays.NOT_NOW

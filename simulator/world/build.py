@@ -1,0 +1,328 @@
+"""Builds a world from a seed and runs it: ``build_world``, ``run_world``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lane_controller.core.limits import Limits
+from lane_controller.core.states import LaneConfig
+from lane_controller.store import LaneStore
+from lane_controller.store.database import connect
+from plaza_server.rules.units import AddEntry, AddLane, PutSet, Unit
+from plaza_server.store import commit_group, open_store
+from simulator.auditor.evidence import Evidence
+from simulator.models.alipay import AlipayModel
+from simulator.models.alipay_values import AlipayConfig
+from simulator.models.camera import PlateCameraModel
+from simulator.models.display import FeeDisplayModel
+from simulator.models.etc_reader import EtcReaderModel
+from simulator.models.io_modules import IoModules
+from simulator.models.scanner import ScannerModel
+from simulator.people import EVERYDAY_MIX
+from simulator.plant import LaneGeometry, Plant
+from simulator.world.booth import Booth, BoothOutside
+from simulator.world.clock import WALL_BASE_MS, WALL_BASE_NS, MachineClock
+from simulator.world.disk import Disk
+from simulator.world.evidence import gather
+from simulator.world.faults import PLAZA, KillAtStep, WorldFault, lane_name
+from simulator.world.heap import Heap
+from simulator.world.keys import PLAZA_KEY_ID, WorldGatewayKeys, plaza_sign, secret_of
+from simulator.world.lane_process import LaneOutside, LaneProcess
+from simulator.world.links import Broker, Line, Wiretap
+from simulator.world.phones import Phones
+from simulator.world.platform_line import PlatformLine
+from simulator.world.plaza_process import PlazaOutside, PlazaProcess
+from simulator.world.ports import LaneModels
+from simulator.world.requests import PlazaLink
+from simulator.world.site import Car, Site, SiteLane
+from simulator.world.streams import Streams
+from simulator.world.traffic import draw_cars, make_tariff
+from simulator.world.world import World
+from tolling.clock import NS_PER_S
+from tolling.devices import Device
+from tolling.ids import LaneId, PlazaId
+from tolling.inputs import Point
+from tolling.signed_sets import wrap_tariff
+
+PLAZA_ID = PlazaId("320200")
+SAFETY_S = 900
+"""Faults end at the latest so long after the last vehicle was due."""
+LIVENESS_S = 1_200
+"""The world comes to rest within this after the faults, or something never ends. An order is proven
+60 s after its pay at the earliest; the gaps between two looks at one reach 10 minutes by then."""
+_DEVICES = frozenset(
+    device.value
+    for device in (
+        Device.BARRIER,
+        Device.INPUTS,
+        Device.LAMPS,
+        Device.DISPLAY,
+        Device.SCANNER,
+        Device.CAMERA,
+        Device.ETC,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldConfig:
+    """What a run is made of; everything else is drawn from the seed."""
+
+    lanes: int = 2
+    vehicles: int = 20
+    mix: Mapping[str, int] = field(default_factory=lambda: dict(EVERYDAY_MIX))
+    """Names of ``simulator.people.BEHAVIOURS`` with shares."""
+    gap_ms: int = 14_000
+    """Between two vehicles of one lane, in the mean."""
+    latency_ms: int = 600
+    latency_jitter_ms: int = 0
+    """Of the platform."""
+    attended: bool = True
+    faults: tuple[WorldFault, ...] = ()
+    cars: tuple[Car, ...] | None = None
+    """These vehicles in place of drawn ones."""
+
+    def __post_init__(self) -> None:
+        assert 1 <= self.lanes <= 999, "lanes: 1..999"
+        assert self.vehicles >= 0, "vehicles: 0 and up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldResult:
+    """What came of a run."""
+
+    seed: int
+    trace_hash: str
+    vehicles: int
+    """Vehicles that left the lanes."""
+    by_tender: dict[str, int]
+    """Records by the tender of their first leg: alipay, cash, etc, or none."""
+    open_orders: int
+    unsent_records: int
+    at_rest: bool
+    events: int
+    """Callbacks of the heap."""
+    world_ns: int
+    """Virtual time that passed."""
+    fault_kinds: tuple[str, ...]
+    evidence: Evidence
+
+
+def lane_ids(count: int) -> tuple[LaneId, ...]:
+    """Return the lanes of a world: 001 and up."""
+    return tuple(LaneId(f"{number:03d}") for number in range(1, count + 1))
+
+
+def build_world(seed: int, config: WorldConfig | None = None) -> World:
+    """Return a world that has not started."""
+    config = config or WorldConfig()
+    streams, heap = Streams(seed), Heap()
+    geometry = {lane: LaneGeometry() for lane in lane_ids(config.lanes)}
+    plant, tap = Plant(geometry), Wiretap(heap)
+    platform = AlipayModel(
+        config=AlipayConfig(
+            wall_base_ns=WALL_BASE_NS,
+            latency_ms=config.latency_ms,
+            latency_jitter_ms=config.latency_jitter_ms,
+        ),
+        keys=WorldGatewayKeys(),
+        rng=streams.of("alipay"),
+    )
+    phones = Phones(heap, platform, streams.of("phones"))
+    site = Site(heap, plant, phones)
+    lines = _lines(heap, streams, geometry)
+    names = [PLAZA, *(lane_name(lane) for lane in geometry)]
+    disks = {name: Disk(heap, streams.of(f"disk of {name}")) for name in names}
+    clocks = {name: MachineClock(heap) for name in names}
+    kills = tuple(fault for fault in config.faults if isinstance(fault, KillAtStep))
+    plaza_store = open_store("sqlite://")
+    plaza = PlazaProcess(
+        heap,
+        PlazaOutside(
+            plaza_id=PLAZA_ID,
+            store=plaza_store,
+            disk=disks[PLAZA],
+            clock=clocks[PLAZA],
+            platform=PlatformLine(heap, lines["plaza-platform"], platform, on_handled=lambda: None),
+            tap=tap,
+            dice=streams.of("plaza boots"),
+            code_key=secret_of(seed, PLAZA),
+        ),
+        kills,
+    )
+    world = World(
+        seed=seed,
+        heap=heap,
+        plant=plant,
+        site=site,
+        phones=phones,
+        platform=platform,
+        plaza=plaza,
+        plaza_store=plaza_store,
+        lanes={},
+        models={},
+        journals={},
+        disks=disks,
+        clocks=clocks,
+        lines=lines,
+        tap=tap,
+        faults=config.faults,
+    )
+    for lane, place in geometry.items():
+        _add_lane(world, lane, streams, kills, attended=config.attended)
+        site.add_lane(lane, _site_lane(world, lane, streams), place)
+    _fill_plaza(world, _add_cars(world, config, streams))
+    return world
+
+
+def _lines(heap: Heap, streams: Streams, lanes: Mapping[LaneId, Any]) -> dict[str, Line]:
+    names = ["plaza-platform"]
+    for lane in lanes:
+        names += [f"{lane_name(lane)}-plaza", f"{lane_name(lane)}-broker"]
+    return {name: Line(heap, name, streams.of(f"line {name}")) for name in names}
+
+
+def _add_lane(
+    world: World,
+    lane: LaneId,
+    streams: Streams,
+    kills: tuple[KillAtStep, ...],
+    *,
+    attended: bool,
+) -> None:
+    heap, name = world.heap, lane_name(lane)
+    journal = connect(None)
+    models = LaneModels(
+        io=IoModules(world.plant, lane),
+        scanner=ScannerModel(),
+        display=FeeDisplayModel(world.plant, lane),
+        camera=PlateCameraModel(streams.of(f"camera {lane}")),
+        etc=EtcReaderModel(boot=lane),
+    )
+    broker_line = world.lines[f"{name}-broker"]
+    config = LaneConfig(
+        plaza_id=PLAZA_ID,
+        lane_id=lane,
+        attended=attended,
+        under_boom=frozenset({Point.LOOP_2, Point.CURTAIN}),
+        devices=_DEVICES,
+        limits=Limits(),
+    )
+    outside = LaneOutside(
+        store=LaneStore(journal, where=f"journal of lane {lane}", ballast=None, lock=None),
+        models=models,
+        disk=world.disks[name],
+        clock=world.clocks[name],
+        plaza=PlazaLink(heap, world.lines[f"{name}-plaza"], world.plaza),
+        broker=Broker(heap, broker_line, world.tap, streams.of(f"broker {lane}")),
+        dice=streams.of(f"boots of {name}"),
+        code_key=secret_of(world.seed, name),
+        on_road_changed=world.site.road_changed,
+    )
+    world.lanes[lane] = LaneProcess(heap, config, outside, kills)
+    world.models[lane] = models
+    world.journals[lane] = journal
+
+
+def _site_lane(world: World, lane: LaneId, streams: Streams) -> SiteLane:
+    outside = BoothOutside(at_window=lambda: world.site.at_window(lane), money=world.site.cash)
+    booth = Booth(world.heap, world.lanes[lane], outside, streams.of(f"attendant {lane}"))
+    booth.begin()
+    return SiteLane(process=world.lanes[lane], models=world.models[lane], booth=booth)
+
+
+def _add_cars(world: World, config: WorldConfig, streams: Streams) -> tuple[Car, ...]:
+    cars = config.cars
+    if cars is None:
+        cars = draw_cars(
+            lanes=lane_ids(config.lanes),
+            vehicles=config.vehicles,
+            mix=config.mix,
+            gap_ms=config.gap_ms,
+            dice=streams.of("traffic"),
+        )
+    for car in cars:
+        world.site.add_car(car, streams.of(f"driver {car.vehicle.vehicle_id}"))
+    return cars
+
+
+def _fill_plaza(world: World, cars: tuple[Car, ...]) -> None:
+    """Put into the plaza's store what is there before a day begins."""
+    tariff = wrap_tariff(make_tariff(), key_id=PLAZA_KEY_ID, sign=plaza_sign)
+    units: list[Unit] = [PutSet(envelope=tariff, now_ms=WALL_BASE_MS)]
+    units += [
+        AddLane(
+            lane_id=lane,
+            plaza_id=PLAZA_ID,
+            token_hash=secret_of(world.seed, f"token of lane {lane}").hex(),
+            now_ms=WALL_BASE_MS,
+        )
+        for lane in sorted(world.lanes)
+    ]
+    for car in cars:
+        if car.entry is not None and car.vehicle.plate is not None:
+            units.append(
+                AddEntry(
+                    entry_id=f"e{car.vehicle.vehicle_id}",
+                    plate=car.vehicle.plate.text,
+                    medium_id=None,
+                    entry_station=car.entry.entry_station,
+                    entered_ms=car.entry.entered_ms,
+                    vehicle_class=car.entry.vehicle_class,
+                )
+            )
+    (result,) = commit_group(world.plaza_store.engine, [units])
+    if isinstance(result, Exception):
+        raise result
+
+
+def run_world(world: World) -> WorldResult:
+    """Start *world*, run it to rest or to its limit, and return what came of it."""
+    world.start()
+    last_us = max((car.arrives_us for car in world.site.cars), default=0)
+    faults_until_ns = last_us * 1_000 + SAFETY_S * NS_PER_S
+    at_rest = world.run_to_rest(
+        faults_until_ns=faults_until_ns, rest_within_ns=LIVENESS_S * NS_PER_S
+    )
+    return result_of(world, at_rest=at_rest, judged=True)
+
+
+def result_of(world: World, *, at_rest: bool, judged: bool) -> WorldResult:
+    """Return what a run has come to so far.
+
+    Args:   at_rest: nothing is left to do. judged: everybody had time to end their work, so what
+            has not ended is held against them.
+    """
+    return WorldResult(
+        seed=world.seed,
+        trace_hash=world.heap.trace_hash,
+        vehicles=sum(world.site.is_gone(car.vehicle.vehicle_id) for car in world.site.cars),
+        by_tender=_by_tender(world),
+        open_orders=world.open_orders,
+        unsent_records=world.unsent_records,
+        at_rest=at_rest,
+        events=world.heap.events,
+        world_ns=world.heap.now_ns,
+        fault_kinds=tuple(sorted(world.fault_kinds)),
+        evidence=gather(world, at_rest=judged),
+    )
+
+
+def _by_tender(world: World) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for lane in sorted(world.lanes):
+        store = world.lanes[lane].outside.store
+        anchor = store.image().anchor
+        records = () if anchor is None else store.records_after(anchor.epoch, 0, anchor.seq)
+        for sealed in records:
+            counts[_tender_of(sealed.body)] += 1
+    return dict(sorted(counts.items()))
+
+
+def _tender_of(body: str) -> str:
+    legs = json.loads(body)["legs"]
+    return str(legs[0]["tender"]) if legs else "none"

@@ -1,0 +1,42 @@
+"""What the machines of the world read from their clocks. World time itself is the heap's."""
+
+from __future__ import annotations
+
+from simulator.world.heap import Heap
+from tolling.clock import NS_PER_MS, ClockQuality, WallTime
+
+WALL_BASE_MS = 1_795_305_600_000
+"""UTC milliseconds at world time 0: 2026-11-22 00:00:00 UTC, 08:00 in Beijing, as the platform
+model has it."""
+WALL_BASE_NS = WALL_BASE_MS * NS_PER_MS
+
+
+class MachineClock:
+    """One machine's clocks: a monotonic one per boot, and a wall clock that may be wrong."""
+
+    def __init__(self, heap: Heap) -> None:
+        self._heap = heap
+        self._began_ns = 0
+        self._base_ns = 0
+        self.offset_ms = 0
+        """How far the wall clock is off."""
+        self.quality = ClockQuality.SYNCED
+
+    def boot(self, base_ns: int) -> None:
+        """A process starts: its monotonic clock goes on from *base_ns*."""
+        self._began_ns = self._heap.now_ns
+        self._base_ns = base_ns
+
+    def at_ns(self) -> int:
+        """Return the process's monotonic nanoseconds."""
+        return self._base_ns + self._heap.now_ns - self._began_ns
+
+    def wall(self) -> WallTime:
+        """Return the wall clock."""
+        now_ms = WALL_BASE_MS + self._heap.now_ns // NS_PER_MS
+        return WallTime(utc_ms=now_ms + self.offset_ms, quality=self.quality)
+
+
+def us(now_ns: int) -> int:
+    """Return world nanoseconds as the plant's microseconds."""
+    return now_ns // 1_000

@@ -1,0 +1,166 @@
+"""What the auditor may see of a virtual run: plant, books, people, wires, and stores after it.
+
+Stores are read by plain SQL: nothing of the code under test says what it has stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from simulator.auditor.evidence import (
+    AuditedOrder,
+    AuditedRecord,
+    AuditedTransfer,
+    CapturedTrade,
+    DriverStory,
+    Evidence,
+    Restart,
+    Tapped,
+    TextSource,
+)
+from simulator.people import TakenBy
+from simulator.world.clock import us
+from simulator.world.world import World
+
+CAMERA_TROUBLE = "camera_misread"
+
+
+def gather(world: World, *, at_rest: bool) -> Evidence:
+    """Return the evidence of a run as it stands."""
+    world.site.look_at_wallets()
+    return Evidence(
+        at_rest=at_rest,
+        plant_log=world.plant.log,
+        trades=tuple(_trades(world)),
+        drivers=tuple(_drivers(world)),
+        lane_records=tuple(_lane_records(world)),
+        plaza_records=tuple(_plaza_records(world)),
+        orders=tuple(_orders(world)),
+        transfers=tuple(_transfers(world)),
+        tapped=tuple(
+            Tapped(at_us=us(tap.at_ns), channel=tap.channel, text=tap.text)
+            for tap in world.tap.seen
+        ),
+        texts=_texts(world),
+        codes=tuple(world.phones.codes),
+        restarts=tuple(_restarts(world)),
+        misread_plates=CAMERA_TROUBLE in world.fault_kinds,
+    )
+
+
+def _trades(world: World) -> Iterator[CapturedTrade]:
+    for trade in world.platform.books(world.heap.now_ns):
+        yield CapturedTrade(
+            platform="alipay",
+            out_trade_no=trade.out_trade_no,
+            captured_fen=trade.captured_fen,
+            refunded_fen=trade.refunded_fen,
+            paid_at_us=None if trade.paid_at_ns is None else us(trade.paid_at_ns),
+            code_no=trade.code_no,
+        )
+
+
+def _drivers(world: World) -> Iterator[DriverStory]:
+    for car in world.site.cars:
+        number = car.vehicle.vehicle_id
+        memory = world.site.driver(number).memory
+        paid = dict.fromkeys(TakenBy, 0)
+        for money in memory.taken:
+            paid[money.by] += money.amount_fen
+        yield DriverStory(
+            lane_id=car.lane_id,
+            vehicle_id=number,
+            plate=memory.plate,
+            phone_fen=paid[TakenBy.PHONE],
+            cash_fen=paid[TakenBy.CASH],
+            etc_fen=paid[TakenBy.ETC],
+            gone=world.site.is_gone(number),
+            backed_out=memory.backed_out,
+        )
+
+
+def _record(row: sa.RowMapping) -> AuditedRecord:
+    body = row["body"]
+    return AuditedRecord(
+        plaza_id=row["plaza_id"],
+        lane_id=row["lane_id"],
+        epoch=row["epoch"],
+        seq=row["seq"],
+        previous_hash=row["previous_hash"],
+        chain_hash=row["chain_hash"],
+        body=body if isinstance(body, str) else bytes(body).decode("utf-8"),
+    )
+
+
+def _rows(engine: sa.Engine, sql: str) -> list[sa.RowMapping]:
+    with engine.connect() as connection:
+        return list(connection.execute(sa.text(sql)).mappings())
+
+
+def _lane_records(world: World) -> Iterator[AuditedRecord]:
+    for lane_id in sorted(world.journals):
+        sql = (
+            "SELECT plaza_id, lane_id, epoch, seq, previous_hash, chain_hash, body FROM records"
+            " ORDER BY epoch, seq"
+        )
+        for row in _rows(world.journals[lane_id], sql):
+            yield _record(row)
+
+
+def _plaza_records(world: World) -> Iterator[AuditedRecord]:
+    sql = (
+        "SELECT l.plaza_id, r.lane_id, r.epoch, r.seq, r.previous_hash, r.chain_hash, r.body"
+        " FROM records r JOIN lanes l ON l.lane_id = r.lane_id ORDER BY r.lane_id, r.epoch, r.seq"
+    )
+    for row in _rows(world.plaza_store.engine, sql):
+        yield _record(row)
+
+
+def _orders(world: World) -> Iterator[AuditedOrder]:
+    sql = (
+        "SELECT out_trade_no, state, toll_fen, captured_fen, refunded_fen FROM orders"
+        " ORDER BY out_trade_no"
+    )
+    for row in _rows(world.plaza_store.engine, sql):
+        yield AuditedOrder(**row)
+
+
+def _transfers(world: World) -> Iterator[AuditedTransfer]:
+    sql = (
+        "SELECT transfer_id, debit, credit, amount_fen, kind, pending_id FROM transfers"
+        " ORDER BY transfer_id"
+    )
+    for row in _rows(world.plaza_store.engine, sql):
+        yield AuditedTransfer(**row)
+
+
+def _texts(world: World) -> Iterator[TextSource]:
+    engines = {f"journal of lane {name}": world.journals[name] for name in sorted(world.journals)}
+    engines["store of the plaza"] = world.plaza_store.engine
+    for name, engine in engines.items():
+        yield TextSource(name=name, data=_bytes_of(engine))
+
+
+def _bytes_of(engine: sa.Engine) -> bytes:
+    """Return every value of every table of a database in memory, as it is stored."""
+    parts: list[bytes] = []
+    with engine.connect() as connection:
+        query = sa.text("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        for table in connection.execute(query).scalars().all():
+            for row in connection.exec_driver_sql(f'SELECT * FROM "{table}"'):  # noqa: S608
+                parts += [
+                    value if isinstance(value, bytes) else str(value).encode() for value in row
+                ]
+    return b"\n".join(parts)
+
+
+def _restarts(world: World) -> Iterator[Restart]:
+    """Yield every start but a process's first: nothing had happened before that one."""
+    for lane_id in sorted(world.lanes):
+        process = world.lanes[lane_id]
+        for at_ns in process.started_ns[1:]:
+            yield Restart(at_us=us(at_ns), process=process.name, lane_id=lane_id)
+    for at_ns in world.plaza.started_ns[1:]:
+        yield Restart(at_us=us(at_ns), process=world.plaza.name, lane_id=None)

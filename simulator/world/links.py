@@ -1,0 +1,136 @@
+"""Lines between processes: latency, loss, cuts; HTTP as messages over them; the broker.
+
+An HTTP call is one request and at most one answer, each crossing the line on its own. A caller that
+dies or gives up closes its connection, and the other side hears of that; a callee that dies breaks
+it, and the caller hears of that. The broker keeps what was published until it is acknowledged, and
+delivers commands at least once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from simulator.world.faults import LineTrouble
+from simulator.world.heap import Heap
+from tolling.clock import NS_PER_MS
+
+LATENCY_NS = 300_000
+LATENCY_SPREAD_NS = 700_000
+"""One way in a plaza's own network: 0.3 to 1 ms."""
+CONNECT_FAILS_NS = 500 * NS_PER_MS
+"""A cut line: the connection attempt is given up after this."""
+
+
+class Line:
+    """One line; each direction draws from the same stream."""
+
+    def __init__(
+        self,
+        heap: Heap,
+        name: str,
+        dice: Random,
+        *,
+        latency_ns: int = LATENCY_NS,
+        spread_ns: int = LATENCY_SPREAD_NS,
+    ) -> None:
+        self._heap = heap
+        self._dice = dice
+        self._latency_ns = latency_ns
+        self._spread_ns = spread_ns
+        self.name = name
+        self._troubles: list[tuple[int, LineTrouble]] = []
+        self.on_cut: Callable[[], None] | None = None
+        """Called when a cut begins or ends, for connections that notice."""
+
+    def trouble(self, trouble: LineTrouble) -> None:
+        """Begin to misbehave now, for the trouble's own while."""
+        self._troubles.append((self._heap.now_ns + trouble.for_ms * NS_PER_MS, trouble))
+        if trouble.cut and self.on_cut is not None:
+            self.on_cut()
+            self._heap.after(trouble.for_ms * NS_PER_MS, self.on_cut)
+
+    def heal(self) -> None:
+        """Work well from now on."""
+        self._troubles.clear()
+        if self.on_cut is not None:
+            self.on_cut()
+
+    @property
+    def cut(self) -> bool:
+        """Return whether nothing crosses it now."""
+        return any(trouble.cut for trouble in self._standing())
+
+    def cross(self) -> int | None:
+        """Return how long the next message takes, or None where it never arrives."""
+        delay_ns = self._latency_ns + self._dice.randrange(self._spread_ns)
+        for trouble in self._standing():
+            if trouble.cut:
+                return None
+            if trouble.lost_permille and self._dice.randrange(1000) < trouble.lost_permille:
+                return None
+            delay_ns += trouble.ms * NS_PER_MS
+        return delay_ns
+
+    def _standing(self) -> list[LineTrouble]:
+        now_ns = self._heap.now_ns
+        self._troubles = [each for each in self._troubles if each[0] > now_ns]
+        return [trouble for _, trouble in self._troubles]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tap:
+    """One message or answer as it was sent, for the auditor."""
+
+    at_ns: int
+    channel: str
+    text: str
+
+
+class Wiretap:
+    """Everything that was published or answered in a run, in order."""
+
+    def __init__(self, heap: Heap) -> None:
+        self._heap = heap
+        self.seen: list[Tap] = []
+
+    def note(self, channel: str, text: str) -> None:
+        """Keep one message."""
+        self.seen.append(Tap(at_ns=self._heap.now_ns, channel=channel, text=text))
+
+
+class Broker:
+    """One lane's connection to the message broker."""
+
+    def __init__(self, heap: Heap, line: Line, tap: Wiretap, dice: Random) -> None:
+        self._heap = heap
+        self.line = line
+        self._tap = tap
+        self._dice = dice
+
+    def publish(self, topic: str, text: str, acked: Callable[[bool], None]) -> None:
+        """Publish at QoS 1; *acked* is called once, with whether the broker has it for sure."""
+        there = self.line.cross()
+        if there is None:
+            self._heap.after(CONNECT_FAILS_NS, lambda: acked(False))
+            return
+
+        def arrive() -> None:
+            self._tap.note(topic, text)
+            back = self.line.cross()
+            if back is None:
+                # It is there, and the publisher does not know: it will publish again.
+                self._heap.after(CONNECT_FAILS_NS, lambda: acked(False))
+            else:
+                self._heap.after(back, lambda: acked(True))
+
+        self._heap.after(there, arrive)
+
+    def command(self, topic: str, text: str, deliver: Callable[[], None]) -> None:
+        """Deliver a command at least once while the lane is connected; never kept for later."""
+        self._tap.note(topic, text)
+        for _ in range(1 + (self._dice.randrange(20) == 0)):
+            there = self.line.cross()
+            if there is not None:
+                self._heap.after(there, deliver)

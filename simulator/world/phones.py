@@ -1,0 +1,105 @@
+"""The drivers' phones: which code is held up, and what the wallet says was taken."""
+
+from __future__ import annotations
+
+from random import Random
+
+from simulator.models.alipay import AlipayModel
+from simulator.models.alipay_values import BuyerBehaviour, Charge
+from simulator.people import CodeKind, MoneyTaken, ShowCode, TakenBy
+from simulator.world.clock import us
+from simulator.world.heap import Heap
+from tolling.ids import LaneId
+
+EXPIRED_TTL_MS = 1
+"""A picture of an old code: it has run out before it is read."""
+CODE_DIGITS = 18
+
+
+class Phones:
+    """All phones of one run."""
+
+    def __init__(self, heap: Heap, platform: AlipayModel, dice: Random) -> None:
+        self._heap = heap
+        self._platform = platform
+        self._dice = dice
+        self.codes: list[str] = []
+        """Every code shown in the run, for the auditor's search."""
+        self._own: dict[int, str] = {}
+        self._of_lane: dict[LaneId, list[tuple[int, str]]] = {}
+        self._told: dict[str, tuple[int, int]] = {}
+
+    def code_bytes(self, lane: LaneId, vehicle_id: int, show: ShowCode) -> tuple[bytes, bool]:
+        """Return what is held before the scanner of *lane*, and whether it is read twice."""
+        kind = show.code
+        if kind is CodeKind.RIDE:
+            return f"TX{self._dice.randrange(10**14):014d}".encode("ascii"), False
+        code = self._chosen(lane, vehicle_id, show)
+        self._own[vehicle_id] = code
+        shown = self._of_lane.setdefault(lane, [])
+        if (vehicle_id, code) not in shown:
+            shown.append((vehicle_id, code))
+        if kind is CodeKind.HALF:
+            return code[: CODE_DIGITS // 2].encode("ascii"), False
+        if kind is CodeKind.GLUED:
+            return (code + self._fresh(vehicle_id, show)).encode("ascii"), False
+        return code.encode("ascii"), kind is CodeKind.TWICE
+
+    def _chosen(self, lane: LaneId, vehicle_id: int, show: ShowCode) -> str:
+        kind = show.code
+        if kind is CodeKind.SAME and vehicle_id in self._own:
+            return self._own[vehicle_id]
+        if kind is CodeKind.PREVIOUS:
+            others = [code for owner, code in self._of_lane.get(lane, []) if owner != vehicle_id]
+            if others:
+                return others[-1]
+        if kind is CodeKind.USED:
+            # A picture somebody else took at another lane some time ago.
+            for other in sorted(self._of_lane):
+                if other != lane and self._of_lane[other]:
+                    return self._of_lane[other][0][1]
+            return self._issue(vehicle_id, show, ttl_ms=EXPIRED_TTL_MS)
+        if kind is CodeKind.EXPIRED:
+            return self._issue(vehicle_id, show, ttl_ms=EXPIRED_TTL_MS)
+        return self._fresh(vehicle_id, show)
+
+    def _fresh(self, vehicle_id: int, show: ShowCode) -> str:
+        return self._issue(vehicle_id, show, ttl_ms=None)
+
+    def _issue(self, vehicle_id: int, show: ShowCode, *, ttl_ms: int | None) -> str:
+        issued = self._platform.issue_code(
+            buyer_of(vehicle_id),
+            self._heap.now_ns,
+            BuyerBehaviour(show.will.value),
+            after_ms=show.after_ms,
+            length=CODE_DIGITS,
+            ttl_ms=ttl_ms,
+        )
+        self.codes.append(issued.code)
+        return issued.code
+
+    def news_of(self, vehicle_id: int) -> tuple[MoneyTaken, ...]:
+        """Return what the phone has not told yet: money taken, or come back."""
+        news = []
+        for charge in self._platform.charges_of(buyer_of(vehicle_id), self._heap.now_ns):
+            news += self._news(charge)
+        return tuple(news)
+
+    def _news(self, charge: Charge) -> list[MoneyTaken]:
+        told_fen, told_back_fen = self._told.get(charge.trade_no, (0, 0))
+        self._told[charge.trade_no] = (charge.amount_fen, charge.refunded_fen)
+        now_us = us(self._heap.now_ns)
+        moves = (
+            (us(charge.paid_at_ns), charge.amount_fen - told_fen),
+            (now_us, told_back_fen - charge.refunded_fen),
+        )
+        return [
+            MoneyTaken(at_us=at_us, by=TakenBy.PHONE, amount_fen=fen, reference=charge.trade_no)
+            for at_us, fen in moves
+            if fen
+        ]
+
+
+def buyer_of(vehicle_id: int) -> str:
+    """Return whose wallet the driver of a vehicle has."""
+    return f"buyer-{vehicle_id}"

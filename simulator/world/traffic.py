@@ -1,0 +1,127 @@
+"""Who comes: vehicles, their plates, entries and drivers, drawn from the seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from random import Random
+
+from simulator.people import Behaviour, draw_behaviour
+from simulator.plant import VehicleId, usual_vehicle
+from simulator.world.clock import WALL_BASE_MS
+from simulator.world.site import Car
+from tolling.ids import LaneId
+from tolling.messages import EntryFound
+from tolling.tariffs import EntrySource, TariffRow, TariffSet
+from tolling.vehicles import Plate, PlateColour, VehicleClass
+
+STATIONS = (("3202001", 18_000), ("3202002", 46_000), ("3301007", 121_000))
+"""Entry stations and how far they are, in metres."""
+FEN_PER_KM = 45
+"""0.45 yuan per kilometre for a car."""
+_TRUCK = {0: 10, 1: 16, 2: 20}
+"""Tenths of the car's rate by class family."""
+CLASSES: Mapping[VehicleClass, int] = {
+    VehicleClass.CAR_1: 76,
+    VehicleClass.CAR_2: 4,
+    VehicleClass.CAR_3: 3,
+    VehicleClass.TRUCK_1: 8,
+    VehicleClass.TRUCK_3: 5,
+    VehicleClass.TRUCK_6: 4,
+}
+"""How often each class comes."""
+NO_PLATE_PERMILLE = 20
+NO_ENTRY_PERMILLE = 60
+FIRST_CAR_MS = 3_000
+"""Lanes and plaza have met by then."""
+ENTERED_BEFORE_MS = 3_600_000
+
+
+def make_tariff() -> TariffSet:
+    """Return the tariff of the world: every station, every class."""
+    rows: list[TariffRow] = []
+    for station, distance_m in STATIONS:
+        for vehicle_class in VehicleClass:
+            tenths = _TRUCK[vehicle_class // 10] + 2 * (vehicle_class % 10 - 1)
+            toll = max(100, distance_m * FEN_PER_KM * tenths // 10_000 // 100 * 100)
+            rows.append(
+                TariffRow(
+                    row=len(rows) + 1,
+                    entry_station=station,
+                    vehicle_class=vehicle_class,
+                    toll_fen=toll,
+                    distance_m=distance_m,
+                )
+            )
+    return TariffSet(
+        tariff_id="world",
+        version=1,
+        made_at_ms=WALL_BASE_MS - 86_400_000,
+        effective_from_ms=WALL_BASE_MS - 3_600_000,
+        rows=tuple(rows),
+    )
+
+
+def draw_cars(
+    *,
+    lanes: Sequence[LaneId],
+    vehicles: int,
+    mix: Mapping[str, int],
+    gap_ms: int,
+    dice: Random,
+) -> tuple[Car, ...]:
+    """Return *vehicles* cars dealt over *lanes* in turn, *gap_ms* apart in the mean on each."""
+    due_ms = {lane: FIRST_CAR_MS + dice.randrange(2_000) for lane in lanes}
+    cars = []
+    for number in range(1, vehicles + 1):
+        lane = lanes[(number - 1) % len(lanes)]
+        cars.append(
+            make_car(
+                lane=lane,
+                number=number,
+                behaviour=draw_behaviour(mix, dice),
+                arrives_ms=due_ms[lane],
+                dice=dice,
+            )
+        )
+        due_ms[lane] += gap_ms // 2 + dice.randrange(max(1, gap_ms))
+    return tuple(cars)
+
+
+def make_car(
+    *, lane: LaneId, number: int, behaviour: Behaviour, arrives_ms: int, dice: Random
+) -> Car:
+    """Return one vehicle of a drawn class, plate and entry."""
+    vehicle_class = _draw_class(dice)
+    plate = _plate(number, dice)
+    station, _ = STATIONS[dice.randrange(len(STATIONS))]
+    unknown = dice.randrange(1000) < NO_ENTRY_PERMILLE
+    entry = EntryFound(
+        entry_station=station,
+        entered_ms=WALL_BASE_MS - ENTERED_BEFORE_MS,
+        vehicle_class=vehicle_class,
+        source=EntrySource.MEDIUM,
+    )
+    return Car(
+        lane_id=lane,
+        vehicle=usual_vehicle(VehicleId(number), plate, vehicle_class),
+        behaviour=behaviour,
+        arrives_us=arrives_ms * 1_000,
+        entry=None if unknown else entry,
+    )
+
+
+def _draw_class(dice: Random) -> VehicleClass:
+    ticket = dice.randrange(sum(CLASSES.values()))
+    for vehicle_class, share in CLASSES.items():
+        ticket -= share
+        if ticket < 0:
+            return vehicle_class
+    raise AssertionError("shares do not sum")
+
+
+def _plate(number: int, dice: Random) -> Plate | None:
+    if dice.randrange(1000) < NO_PLATE_PERMILLE:
+        return None
+    if dice.randrange(4) == 0:
+        return Plate(text=f"苏BD{number:05d}", colour=PlateColour.GREEN)
+    return Plate(text=f"苏B{number:05d}", colour=PlateColour.BLUE)

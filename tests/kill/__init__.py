@@ -1,0 +1,1 @@
+"""Real processes are killed at every step of a payment."""

@@ -1,0 +1,201 @@
+"""The barrier's machine: raise beats lower, only limits are motion, nothing lowers on a vehicle."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lane_controller.core import commands as cmd
+from lane_controller.core import events as ev
+from lane_controller.core import interlock as subject
+from lane_controller.core.limits import LOWER_REFUSALS_MAX, RAISE_RETRIES_MAX
+from lane_controller.core.states import Boom
+from tests.lane_controller.core.playbook import (
+    CONFIG,
+    CURTAIN,
+    LOOP_2,
+    OFF,
+    ON,
+    UNKNOWN,
+    Playbook,
+)
+from tolling.alarms import AlarmCode
+from tolling.devices import Device, Health
+from tolling.inputs import LowerRefusal, Output
+from tolling.messages import CommandOutcome, OperatorAction
+
+
+def lowering() -> Playbook:
+    """Return a lane whose boom was told to lower after a car."""
+    book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON, loop_1=OFF).wait(500)
+    return book.read(loop_2=OFF).wait(1000)
+
+
+def test_lower_is_asked_a_second_after_the_car() -> None:
+    """Not before every detector has been free for 1 s (B1)."""
+    book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON, loop_1=OFF)
+    book.read(loop_2=OFF).wait(999)
+    assert not book.gave(cmd.LowerIfClear)
+    assert book.wait(1).gave(cmd.LowerIfClear)
+
+
+def test_the_curtain_counts_too() -> None:
+    """With two detectors both must be free and readable."""
+    config = replace(CONFIG, under_boom=frozenset({LOOP_2, CURTAIN}))
+    book = Playbook(config).open().arrive().pay().boom_up().read(loop_2=ON, loop_1=OFF)
+    book.read(loop_2=OFF).wait(3000)
+    assert not book.ever(cmd.LowerIfClear), "the curtain was never read"
+    book.read(curtain=OFF).wait(999).read(curtain=UNKNOWN).read(curtain=OFF).wait(999)
+    assert not book.ever(cmd.LowerIfClear)
+    assert book.wait(1).gave(cmd.LowerIfClear)
+
+
+@pytest.mark.parametrize("reading", [ON, UNKNOWN])
+def test_what_turns_while_lowering_raises_at_once(reading: str) -> None:
+    """Occupied or unreadable: raise with reason safety, which authorises nobody (B1, B2)."""
+    book = lowering().read(loop_2=reading)  # type: ignore[arg-type]
+    assert book.gave(cmd.RaiseBoom) == [
+        cmd.RaiseBoom(reason=cmd.RaiseReason.SAFETY, passage_id=None)
+    ]
+    assert book.stands(AlarmCode.LOWER_OBSTRUCTED)
+    book.boom_up().read(loop_2=OFF).wait(1000)
+    assert book.gave(cmd.LowerIfClear), "the same lower is due again"
+
+
+def test_a_raise_before_the_boom_left_its_limit_is_seen_by_the_settled_limit() -> None:
+    """Raised again while still up: after a moment the limit counts."""
+    book = lowering().arrive().pay("c2")
+    assert book.state.boom is Boom.RAISING
+    assert book.wait(300).state.boom is Boom.UP
+
+
+def test_a_refused_lower_is_tried_again_and_told_after_five() -> None:
+    """The driver read something under the boom: later again; a person is told in the end."""
+    book = lowering()
+    for _ in range(LOWER_REFUSALS_MAX):
+        assert not book.stands(AlarmCode.BOOM_NOT_DOWN)
+        _ = book >> ev.LowerAnswered(refusal=LowerRefusal.OCCUPIED)
+        assert book.state.boom is Boom.UP
+        book.wait(1000)
+    assert book.stands(AlarmCode.BOOM_NOT_DOWN)
+    _ = book >> ev.LowerAnswered(refusal=None)
+    book.boom_down()
+    assert not book.stands(AlarmCode.BOOM_NOT_DOWN)
+
+
+def test_a_boom_moved_by_hand_is_not_ours_to_lower() -> None:
+    """Key, hand or spring: an event and an alarm, and no command of the lane."""
+    book = Playbook().open().arrive().pay().boom_up().drive_on()
+    book.boom_up().wait(5000)
+    assert len(book.ever(cmd.LowerIfClear)) == 1
+    assert book.stands(AlarmCode.BOOM_MOVED)
+    book.boom_down()
+    assert not book.stands(AlarmCode.BOOM_MOVED)
+
+
+def test_both_limits_or_none_for_too_long_is_a_fault() -> None:
+    """B4."""
+    book = Playbook().open().read(boom_up=ON)
+    assert (book.state.boom, book.stands(AlarmCode.BOOM_LIMITS)) == (Boom.UNKNOWN, True)
+    book.read(boom_up=OFF)
+    assert not book.stands(AlarmCode.BOOM_LIMITS)
+    book.read(boom_down=OFF).wait(3000)
+    assert book.stands(AlarmCode.BOOM_LIMITS)
+
+
+def test_a_boom_that_does_not_rise_is_raised_again_then_told() -> None:
+    """Three more pulses, an alarm; a person's next raise begins anew."""
+    book = Playbook().open().arrive().pay().wait(60_000)
+    assert len(book.ever(cmd.RaiseBoom)) == 1 + RAISE_RETRIES_MAX
+    assert book.stands(AlarmCode.BOOM_NOT_UP)
+    assert book.act(OperatorAction.RAISE).gave(cmd.RaiseBoom)
+    book.boom_up()
+    assert book.result()[0] is CommandOutcome.CONFIRMED
+    assert not book.stands(AlarmCode.BOOM_NOT_UP)
+
+
+def test_a_failed_raise_is_pulsed_again() -> None:
+    """A device error under the pulse: again, a few times; a boom that is up is no alarm."""
+    book = Playbook().open().arrive().pay()
+    for _ in range(RAISE_RETRIES_MAX):
+        _ = book >> ev.BarrierFailed(raising=True)
+        assert book.wait(700).gave(cmd.RaiseBoom)
+    _ = book >> ev.BarrierFailed(raising=True)
+    assert book.stands(AlarmCode.BOOM_NOT_UP)
+    book.boom_up()
+    _ = book >> ev.BarrierFailed(raising=True)
+    assert not book.stands(AlarmCode.BOOM_NOT_UP)
+    assert not (book >> ev.Wakeup(timer_id="raise_again")).given
+
+
+def test_a_boom_that_does_not_come_down_is_told_and_left() -> None:
+    """No second lower without a passage; a person is called."""
+    book = lowering()
+    _ = book >> ev.BarrierFailed(raising=False)
+    book.wait(10_000)
+    assert book.stands(AlarmCode.BOOM_NOT_DOWN)
+    assert len(book.ever(cmd.LowerIfClear)) == 1
+
+
+def test_a_person_lowers_under_the_same_interlock() -> None:
+    """Refused with the hindrance's name; confirmed by the lower limit only."""
+    book = Playbook().open().act(OperatorAction.LOWER)
+    assert book.result() == (CommandOutcome.REFUSED, "not_clear")
+    book.wait(1000).act(OperatorAction.LOWER)
+    assert book.result() == (CommandOutcome.CONFIRMED, "")
+    book.boom_up().act(OperatorAction.LOWER, command_id="one")
+    assert book.gave(cmd.LowerIfClear)
+    book.act(OperatorAction.LOWER, command_id="two")
+    assert book.gave(cmd.AnswerOperator)[0].command_id == "one"
+    book.boom_down()
+    assert book.result()[0] is CommandOutcome.CONFIRMED
+    book.arrive().pay().act(OperatorAction.LOWER)
+    assert book.result()[1] == "vehicle_released"
+    book.boom_up().read(loop_2=ON).act(OperatorAction.LOWER)
+    assert book.result()[1] == "vehicle_under_boom"
+
+
+def test_a_persons_lower_ends_in_words_when_it_does_not_come() -> None:
+    """Refused by the driver, beaten by a raise, or never at the limit: each is answered."""
+    for end in ("refused", "raise", "overdue"):
+        book = Playbook().open().boom_up().wait(1000).act(OperatorAction.LOWER)
+        if end == "refused":
+            _ = book >> ev.LowerAnswered(refusal=LowerRefusal.STALE)
+            assert book.result() == (CommandOutcome.REFUSED, "stale")
+        elif end == "raise":
+            book.act(OperatorAction.RAISE, passage_id=None)
+            assert book.result() == (CommandOutcome.REFUSED, "raise_beats_lower")
+        else:
+            book.wait(3000)
+            assert book.result()[0] is CommandOutcome.UNKNOWN
+
+
+def test_an_unreadable_input_is_named_until_it_reads() -> None:
+    """Fault per input, degraded mode until all read; a limit that cannot be read is no limit."""
+    book = Playbook().open().read(boom_down=UNKNOWN, loop_1=UNKNOWN)
+    assert book.state.boom is Boom.UNKNOWN
+    book.read(loop_1=OFF)
+    assert book.stands(AlarmCode.INPUT_FAULT)
+    book.read(boom_down=ON)
+    assert not book.stands(AlarmCode.INPUT_FAULT)
+    assert book.state.boom is Boom.DOWN
+
+
+def test_lamps_are_told_after_a_start_and_after_their_module_was_away() -> None:
+    """Nobody knows what a lamp shows after a crash or a power cut: it is told again."""
+    book = Playbook().open().arrive().pay().boom_up().start("boot-2", 500)
+    book.read(loop_1=ON)
+    assert cmd.SetOutput(output=Output.LANE_GREEN, on=False) in book.given
+    assert cmd.SetOutput(output=Output.CANOPY_GREEN, on=True) in book.given
+    _ = book >> ev.DeviceChanged(device=Device.LAMPS, health=Health.OK, what="")
+    assert len(book.gave(cmd.SetOutput)) == 2
+
+
+def test_a_restart_answers_who_waits_for_the_boom() -> None:
+    """The person is told that nobody knows."""
+    book = Playbook().open().arrive().act(OperatorAction.RAISE).start("boot-2", 100)
+    assert book.result() == (CommandOutcome.UNKNOWN, "restarted")
+    book = Playbook().open().boom_up().wait(1000).act(OperatorAction.LOWER).start("boot-2", 1)
+    assert book.result() == (CommandOutcome.UNKNOWN, "restarted")
+    assert subject.lower_hindrance

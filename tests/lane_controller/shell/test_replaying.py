@@ -1,0 +1,101 @@
+"""Replay of a journal: exact for the core that wrote it, else the first difference by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pysqlite3 import dbapi2
+
+from lane_controller.core.events import InputChanged
+from lane_controller.shell.replaying import replay_segments
+from lane_controller.store import LaneStore, open_journal
+from tests.lane_controller.journals import drive
+from tolling.errors import JournalError
+from tolling.inputs import Point, Reading
+
+CAR = tuple(
+    InputChanged(point=point, reading=reading)
+    for point, reading in (
+        (Point.BOOM_DOWN, Reading.ON),
+        (Point.BOOM_UP, Reading.OFF),
+        (Point.LOOP_1, Reading.OFF),
+        (Point.LOOP_2, Reading.OFF),
+        (Point.LOOP_1, Reading.ON),
+    )
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A journal of two starts."""
+    path = tmp_path / "lane.db"
+    store = open_journal(f"sqlite:///{path}", ballast_bytes=4096)
+    drive(store, *CAR)
+    drive(store, *CAR, boot="b2")
+    store.close()
+    return path
+
+
+def reader(path: Path) -> LaneStore:
+    """Return the journal for reading."""
+    return open_journal(f"sqlite:///{path}", read_only=True)
+
+
+def change(path: Path, statement: str) -> None:
+    """Change the journal behind the program's back."""
+    raw = dbapi2.connect(str(path))
+    with raw:
+        raw.execute(statement)
+    raw.close()
+
+
+@pytest.mark.slow
+def test_same_core_gives_the_same_commands(path: Path) -> None:
+    """Every event of every segment gives the digest that was journalled."""
+    store = reader(path)
+    results = replay_segments(store)
+    one = replay_segments(store, 2)
+    store.close()
+
+    assert [each.segment for each in results] == [1, 2]
+    assert all(each.difference is None and each.same_core for each in results)
+    assert results[0].events > len(CAR)
+    assert one == results[1:]
+
+
+def test_first_difference_is_named(path: Path) -> None:
+    """An event that gives other commands is named by number and fact, the first one only."""
+    change(path, "UPDATE events SET digest = 'x' WHERE segment = 2 AND number >= 4")
+    store = reader(path)
+    first, second = replay_segments(store)
+    store.close()
+
+    assert first.difference is None
+    assert second.difference is not None
+    assert second.difference.number == 4
+    assert second.difference.fact == "InputChanged"
+    assert "first difference at event 4 (InputChanged)" in second.text()
+
+
+def test_other_core_is_named(path: Path) -> None:
+    """A segment of another core version says so."""
+    change(path, "UPDATE segments SET core_version = '0' WHERE segment = 1")
+    store = reader(path)
+    first, _ = replay_segments(store)
+    store.close()
+
+    assert not first.same_core
+    assert "core 0 (this is core" in first.text()
+    assert first.plain()["core_version"] == "0"
+
+
+def test_unreadable_row_is_an_error(path: Path) -> None:
+    """A row that is no event of this core is named with its segment; a missing segment too."""
+    change(path, "UPDATE events SET body = x'7b7d' WHERE segment = 1 AND number = 2")
+    store = reader(path)
+    with pytest.raises(JournalError, match="segment 1: cannot be read"):
+        replay_segments(store)
+    with pytest.raises(JournalError, match="no segment 9"):
+        replay_segments(store, 9)
+    store.close()

@@ -1,0 +1,183 @@
+"""One call over a real socket, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from plaza_server.engine import CallKind
+from plaza_server.platforms.alipay.client import AlipayClient, ClientLimits
+from plaza_server.platforms.alipay.codec import AlipayConfig
+from plaza_server.platforms.alipay.envelope import MAX_ANSWER_BYTES
+from plaza_server.platforms.keys import rsa_check, rsa_signer
+from plaza_server.rules.outcomes import (
+    CancelDone,
+    Evidence,
+    NotThere,
+    Paid,
+    PlatformOutcome,
+    RefundDone,
+    Unknown,
+    Waiting,
+)
+from tests.plaza_server import fake_gateway as far
+from tolling.ids import LaneId, OutRefundNo, OutTradeNo
+from tolling.paycodes import PayCode, Wallet
+
+pytestmark = [pytest.mark.wire]
+NUMBER = OutTradeNo("330101001001000000007A01")
+CODE = "281234567890123456"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnOrder:
+    """The facts a call is built from."""
+
+    out_trade_no: OutTradeNo
+    lane_id: LaneId
+    out_refund_no: OutRefundNo | None
+    toll_fen: int = 2550
+    subject: str = "云岭站 通行费"
+    refund_fen: int = 2550
+
+
+ORDER = AnOrder(
+    out_trade_no=NUMBER, lane_id=LaneId("001"), out_refund_no=OutRefundNo(f"{NUMBER}R01")
+)
+
+
+@asynccontextmanager
+async def client_of(url: str, limits: ClientLimits | None = None) -> AsyncIterator[AlipayClient]:
+    client = AlipayClient(
+        AlipayConfig(gateway_url=url, app_id=far.APP_ID),
+        sign=rsa_signer(far.GOLDEN / "merchant_private.pem"),
+        verify=rsa_check(far.GOLDEN / "platform_public.pem"),
+        limits=limits,
+    )
+    await client.start()
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def ask(
+    subject: AlipayClient, kind: CallKind = CallKind.PAY, budget_ms: int = 5000
+) -> PlatformOutcome:
+    return await subject.call(
+        kind,
+        ORDER,
+        code=PayCode(CODE, Wallet.ALIPAY) if kind is CallKind.PAY else None,
+        now_ms=1_795_314_605_000,
+        budget_ms=budget_ms,
+    )
+
+
+@pytest.mark.asyncio
+async def test_a_whole_life_of_one_order_over_one_connection() -> None:
+    """Pay, query, refund and its query, cancel: each call is understood on both sides."""
+    async with far.gateway_served() as gateway, client_of(gateway.url) as subject:
+        assert await ask(subject, CallKind.QUERY) == NotThere()
+        paid = await ask(subject)
+        assert isinstance(paid, Paid)
+        assert paid.captured_fen == 2550
+        assert isinstance(await ask(subject, CallKind.QUERY), Paid)
+        assert await ask(subject, CallKind.REFUND) == RefundDone(refunded_total_fen=2550)
+        gateway.script["fastpay.refund.query"].clear()
+        done = await ask(subject, CallKind.REFUND_QUERY)
+        assert done == RefundDone(refunded_total_fen=2550)
+        assert await ask(subject, CallKind.CANCEL) == CancelDone(gave_back=False)
+        assert subject.name == "alipay"
+
+
+@pytest.mark.asyncio
+async def test_the_platforms_clock_is_compared_with_ours() -> None:
+    """Every answer's Date header tells how far the two clocks are apart."""
+    async with far.gateway_served() as gateway, client_of(gateway.url) as subject:
+        assert subject.skew_ms is None
+        await ask(subject, CallKind.QUERY)
+        assert isinstance(subject.skew_ms, int)
+
+
+@pytest.mark.asyncio
+async def test_waiting_is_told() -> None:
+    """10003 is neither paid nor refused."""
+    async with far.gateway_served() as gateway, client_of(gateway.url) as subject:
+        gateway.then("pay", far.wait_for_password)
+        assert await ask(subject) == Waiting()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("script", [far.charge_then_drop, far.drop])
+async def test_an_answer_that_never_came_is_a_timeout_and_asked_once(script: far.Script) -> None:
+    """A connection that died under a request may have delivered it; nobody asks again by
+    himself."""
+    async with far.gateway_served() as gateway, client_of(gateway.url) as subject:
+        await ask(subject, CallKind.QUERY)  # so that the next one goes over a used connection
+        gateway.then("pay", script)
+        assert await ask(subject) == Unknown(evidence=Evidence.TIMEOUT)
+        assert gateway.count("pay") == 1
+
+
+@pytest.mark.asyncio
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("limits", "budget_ms"), [(ClientLimits(pay_ms=300), 5000), (ClientLimits(), 300)]
+)
+async def test_a_slow_answer_ends_at_the_shorter_limit(
+    limits: ClientLimits, budget_ms: int
+) -> None:
+    """The client's own limit and the caller's budget both end the wait."""
+    release = asyncio.Event()
+    async with far.gateway_served() as gateway, client_of(gateway.url, limits) as subject:
+        gateway.then("pay", far.held(release))
+        async with asyncio.timeout(2):
+            assert await ask(subject, budget_ms=budget_ms) == Unknown(evidence=Evidence.TIMEOUT)
+        assert NUMBER in gateway.trades
+        release.set()
+
+
+@pytest.mark.asyncio
+async def test_a_closed_port_sent_nothing() -> None:
+    """A connection that was never made is told apart from a lost answer."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/gateway.do"
+        async with client_of(url) as subject:
+            assert await ask(subject) == Unknown(evidence=Evidence.NOT_SENT)
+
+
+@pytest.mark.asyncio
+async def test_without_time_or_session_nothing_is_sent() -> None:
+    """A budget of nothing and a closed client make no call."""
+    async with far.gateway_served() as gateway, client_of(gateway.url) as subject:
+        assert await ask(subject, budget_ms=0) == Unknown(evidence=Evidence.NOT_SENT)
+        await subject.close()
+        assert await ask(subject) == Unknown(evidence=Evidence.NOT_SENT)
+        assert gateway.asked == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("script", "evidence"),
+    [
+        (far.bad_signature, Evidence.BAD_SIGNATURE),
+        (far.no_signature, Evidence.BAD_SIGNATURE),
+        (far.doubled_node, Evidence.BAD_SIGNATURE),
+        (far.raw(502, b"<html>Bad Gateway</html>"), Evidence.HTTP_STATUS),
+        (far.raw(302, b""), Evidence.HTTP_STATUS),
+        (far.raw(200, b"\x00\xff"), Evidence.GARBLED),
+        (far.raw(200, b"x" * (MAX_ANSWER_BYTES + 1)), Evidence.GARBLED),
+    ],
+)
+async def test_what_cannot_be_believed_is_unknown(script: far.Script, evidence: Evidence) -> None:
+    """Forged, unsigned, doubled, redirected, garbled and endless answers prove nothing."""
+    async with far.gateway_served() as gateway, client_of(gateway.url) as subject:
+        gateway.then("pay", script)
+        assert await ask(subject) == Unknown(evidence=evidence)
+        assert gateway.count("pay") == 1

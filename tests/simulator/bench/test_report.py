@@ -1,0 +1,42 @@
+"""Tests of simulator.bench.report."""
+
+from __future__ import annotations
+
+import io
+import json
+
+from rich.console import Console
+
+from simulator.bench import report as subject
+from simulator.bench.figures import Spread
+
+FLOOR = Spread(samples=500, p50_ms=8.0, p99_ms=20.0)
+OURS = Spread(samples=500, p50_ms=14.0, p99_ms=40.0)
+BOOM = Spread(samples=60, p50_ms=1_560.0, p99_ms=None)
+WHOLE = subject.Result(floor=FLOOR, ours=OURS, boom_up=BOOM, breakdown={"plaza_cpu": None})
+
+
+def test_the_object_holds_floor_ours_ratio_and_limit() -> None:
+    """Whoever reads the last line can judge by it alone."""
+    found = json.loads(json.dumps(subject.as_json(WHOLE)))
+    raises, boom = found["scan_to_raise"], found["scan_to_boom_up"]
+    assert raises["floor"] == {"samples": 500, "p50_ms": 8.0, "p99_ms": 20.0}
+    assert (raises["ratio_p50"], raises["ratio_p50_max"]) == (1.75, 2.0)
+    assert (boom["ratio_p50"], boom["ratio_p50_max"]) == (1.04, 1.05)
+    assert boom["ours"]["p99_ms"] is None
+
+
+def test_what_was_not_measured_is_null() -> None:
+    """A figure left out is null, never 0."""
+    found = subject.as_json(subject.Result())
+    assert found["scan_to_raise"]["ratio_p50"] is None
+    assert found["scan_to_boom_up"]["ours"] is None
+
+
+def test_the_table_shows_figures_and_limits() -> None:
+    """People see medians, tails where there are any, and how many times the floor ours is."""
+    shown = io.StringIO()
+    Console(file=shown, width=120).print(subject.table(WHOLE))
+    text = shown.getvalue()
+    for part in ("8.0", "20.0", "14.0", "40.0", "1.75", "1560.0", "1.04"):
+        assert part in text

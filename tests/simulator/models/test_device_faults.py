@@ -1,0 +1,48 @@
+"""The board of one device: armed faults fire as often as told, and every one is counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.models.device_faults import MAX_ARMED, DeviceFault, DeviceTrouble, TroubleBoard
+
+KINDS = frozenset({DeviceFault.SILENT, DeviceFault.SLOW})
+
+
+def test_a_fault_fires_as_often_as_armed() -> None:
+    """After its times are used up it is armed no more, and says how often it fired."""
+    subject = TroubleBoard(KINDS)
+    subject.inject(DeviceTrouble(kind=DeviceFault.SILENT, times=2), 0)
+    assert [subject.standing(DeviceFault.SILENT, 0) for _ in range(3)] == [True, True, False]
+    (view,) = subject.views(0)
+    assert (view.armed, view.fired) == (False, 2)
+
+
+def test_looking_does_not_count() -> None:
+    """``holds`` asks without using a fault up."""
+    subject = TroubleBoard(KINDS)
+    subject.inject(DeviceTrouble(kind=DeviceFault.SILENT, times=1), 0)
+    assert subject.holds(DeviceFault.SILENT, 0) is not None
+    assert subject.views(0)[0].fired == 0
+
+
+def test_where_narrows_a_fault_and_empty_means_all() -> None:
+    """A fault that names a place spares the others."""
+    subject = TroubleBoard(KINDS)
+    number = subject.inject(DeviceTrouble(kind=DeviceFault.SLOW, where="a", ms=5), 0)
+    assert subject.delay_ns(0, where="b") == 0
+    assert subject.delay_ns(0, where="a") == 5_000_000
+    assert subject.clear(number)
+    assert not subject.clear(99)
+    assert subject.delay_ns(0, where="a") == 0
+
+
+def test_too_many_faults_are_refused_and_used_up_ones_make_room() -> None:
+    """The board is bounded."""
+    subject = TroubleBoard(KINDS)
+    for _ in range(MAX_ARMED):
+        subject.inject(DeviceTrouble(kind=DeviceFault.SILENT), 0)
+    with pytest.raises(ValueError, match="clear some"):
+        subject.inject(DeviceTrouble(kind=DeviceFault.SILENT), 0)
+    subject.clear()
+    subject.inject(DeviceTrouble(kind=DeviceFault.SILENT), 0)

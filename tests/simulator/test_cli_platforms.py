@@ -1,0 +1,113 @@
+"""``toll-sim platforms`` as a process: what it prints, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.wire, pytest.mark.slow]
+
+COMMAND = [sys.executable, "-m", "simulator.cli_platforms", "--json", "--latency-ms", "0"]
+PARENT = (
+    "import subprocess, sys; "
+    "child = subprocess.Popen(sys.argv[1:], stdout=sys.stdout); "
+    "sys.stdin.read()"
+)
+
+
+@pytest.fixture
+def subject(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """A running process and the line it printed."""
+    command = [*COMMAND, "--keys-dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process, json.loads(process.stdout.readline())
+        process.kill()
+
+
+def gone(pid: int, within_s: float) -> bool:
+    """Return whether a process ends in time, watched through its process handle."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], within_s)[0])
+    finally:
+        os.close(handle)
+
+
+def test_one_line_of_json_says_where_and_with_which_keys(
+    subject: tuple[subprocess.Popen[str], dict[str, Any]], tmp_path: Path
+) -> None:
+    """Address, app id, key files, control address and pid; and the control address answers."""
+    process, facts = subject
+    assert set(facts) == {
+        "platform",
+        "url",
+        "app_id",
+        "app_private_key_file",
+        "alipay_public_key_file",
+        "control_url",
+        "pid",
+    }
+    assert facts["pid"] == process.pid
+    assert facts["url"].startswith("http://127.0.0.1:")
+    assert Path(facts["app_private_key_file"]).parent == tmp_path.resolve()
+    with urllib.request.urlopen(facts["control_url"] + "/status", timeout=5) as answer:
+        assert json.load(answer)["app_id"] == facts["app_id"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_cleanly_when_told(
+    subject: tuple[subprocess.Popen[str], dict[str, Any]], number: signal.Signals
+) -> None:
+    """SIGTERM and Ctrl-C end it with exit code 0."""
+    process, _ = subject
+    process.send_signal(number)
+    assert process.wait(timeout=10) == 0
+
+
+def test_it_ends_with_its_parent(tmp_path: Path) -> None:
+    """A parent killed without warning takes the platform with it."""
+    command = [sys.executable, "-c", PARENT, *COMMAND, "--keys-dir", str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as parent:  # type: ignore[call-overload]
+        facts = json.loads(parent.stdout.readline())
+        parent.kill()
+        assert gone(facts["pid"], 10)
+
+
+def test_a_taken_port_is_one_clear_line(
+    subject: tuple[subprocess.Popen[str], dict[str, Any]], tmp_path: Path
+) -> None:
+    """Exit code 2 and a line that names the port."""
+    port = subject[1]["url"].split(":")[2].split("/")[0]
+    command = [*COMMAND, "--port", port, "--keys-dir", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert port in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_keys_nobody_asked_to_keep_go_with_the_process() -> None:
+    """Without a directory named, the key files live as long as the platform does."""
+    with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        facts = json.loads(process.stdout.readline())
+        key_file = Path(facts["app_private_key_file"])
+        assert key_file.stat().st_mode & 0o777 == 0o600
+        process.terminate()
+        assert process.wait(timeout=10) == 0
+    assert not key_file.exists()

@@ -1,0 +1,63 @@
+"""The world runs production code, and none of its shells."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+NEVER = (
+    "hw",
+    "lane_controller.shell",
+    "plaza_server.shell",
+    "plaza_server.api",
+    "simulator.emulators",
+    "simulator.platforms",
+    "simulator.site",
+    "simulator.demo",
+    "simulator.chaos",
+    "dashboards",
+)
+PRODUCTION = (
+    "lane_controller.core.lane",
+    "lane_controller.engine.engine",
+    "lane_controller.store.units",
+    "plaza_server.rules.orders",
+    "plaza_server.engine.engine",
+    "plaza_server.store.units",
+    "plaza_server.platforms.alipay.codec",
+)
+
+
+@pytest.mark.slow
+def test_importing_the_world_loads_production_code_and_no_shell() -> None:
+    """Core, engines, rules, stores and codecs are the production modules; shells are not there."""
+    code = "import simulator.world.build, sys; print('\\n'.join(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert set(PRODUCTION) <= loaded
+    shells = [name for name in loaded if name.startswith(NEVER) or name.endswith(".client")]
+    ours = ("hw", "lane_", "plaza_", "simulator", "dashboards")
+    assert [name for name in shells if name.startswith(ours)] == []
+
+
+def test_no_file_of_the_world_knows_asyncio_threads_clocks_or_sockets() -> None:
+    """Time comes from the heap and chance from the streams; only streams.py knows random."""
+    forbidden = {"asyncio", "threading", "time", "socket", "selectors", "secrets", "uuid", "random"}
+    found = []
+    for path in sorted((ROOT / "simulator" / "world").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found += [
+                f"{path.name} {name}"
+                for name in names
+                # The class is only a type there: every object comes from streams.py.
+                if name.partition(".")[0] in forbidden and name != "random.Random"
+            ]
+    assert found == []

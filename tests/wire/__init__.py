@@ -1,0 +1,1 @@
+"""Faults of every wire, against real processes."""
