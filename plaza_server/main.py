@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvloop
 
 from plaza_server.config import PlazaConfig, load_config
 from plaza_server.rules.units import AddLane, AddOperator, PutSet, Unit
 from plaza_server.sample import sample_entries, sample_tariff
 from plaza_server.shell.clock import SystemClock, random_bytes
 from plaza_server.shell.logs import set_up_logs
-from plaza_server.shell.serve import Parts, serve
+from plaza_server.shell.parts import Parts
 from plaza_server.shell.signing import (
     CODE_KEY_BYTES,
     load_signing_key,
@@ -111,6 +110,11 @@ def _commit(store: Store, *units: Unit) -> tuple[object, ...]:
 @app.command()
 def run(config: ConfigOption) -> None:
     """Serve. Prints one JSON line with url and pid once requests are welcome."""
+    # The web framework takes seconds to load: only the command that serves needs it.
+    import uvloop
+
+    from plaza_server.shell.serve import serve
+
     checked = load_config(config)
     set_up_logs(checked.log.level)
     well = uvloop.run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,10 +30,14 @@ class Screen:
     said: deque[str] = field(default_factory=lambda: deque(maxlen=LINES))
     urls: Mapping[str, str] = field(default_factory=dict)
     counts: dict[str, Any] = field(default_factory=dict)
+    plain: Callable[[str], None] | None = None
+    """Where the output is no terminal: says each message and each vehicle gone by as a line."""
 
     def tell(self, line: str) -> None:
         """Add one message."""
         self.said.append(line)
+        if self.plain is not None:
+            self.plain(line)
 
     def count(
         self,
@@ -50,6 +54,9 @@ class Screen:
                 tenders[by] += 1
         known = [t["scan_to_boom_up_us"] for t in timings if t["straight"]]
         waits = [us / 1e6 for us in known if us is not None]
+        if self.plain is not None and gone != self.counts.get("left", 0):
+            last = _seconds(waits[-1] if waits else None)
+            self.plain(f"{gone} vehicles gone, last scan to boom up {last}")
         self.counts = {
             "came": sent,
             "left": gone,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 
@@ -25,12 +26,14 @@ async def watched_run(layout: Layout, *, seed: int, page_port: int | None) -> No
     Args:   page_port: None: the usual one, or a free one where that is taken.
     Raises: as judged_run.
     """
-    screen = Screen()
+    terminal = console()
+    screen = Screen(plain=None if terminal.is_terminal else terminal.print)
     port = usual_port(PAGE_PORT) if page_port is None else page_port
     town = Town(layout, seed=seed, tell=screen.tell, judged=False, page_port=port)
     screen.urls = town.urls
     # Drawn by a thread of its own, so that starting parts is seen as well.
-    with Live(screen, console=console(), refresh_per_second=4):
+    drawn = Live(screen, console=terminal, refresh_per_second=4)
+    with drawn if terminal.is_terminal else contextlib.nullcontext():
         async with town.running(), asyncio.TaskGroup() as tasks:
             behaviours = endless_behaviours(seed=seed)
             traffic = Traffic(town.site, town.plaza, layout.lanes, behaviours)
