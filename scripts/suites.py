@@ -27,7 +27,7 @@ BIN = Path(sys.executable).parent
 PARALLEL_STEPS = 2
 """The machine that checks has two cores."""
 PYTEST_NO_TESTS = 5
-SUITE_MARKS = ("browser", "postgres", "zbar", "simulation", "kill", "wire", "slow")
+SUITE_MARKS = ("browser", "postgres", "zbar", "simulation", "long", "kill", "wire", "slow")
 """As in tests/conftest.py: a test belongs to the first of these that it carries."""
 
 
@@ -88,18 +88,20 @@ def _suite(name: str, *arguments: str) -> Step:
     else:
         earlier = SUITE_MARKS[: SUITE_MARKS.index(name)]
         marks = " and ".join((name, *(f"not {mark}" for mark in earlier)))
-    workers = ("-n", "2") if name in COMPUTING else ()
+    spread = "load" if name in ("unit", "slow") else "loadfile"
+    workers = ("-n", str(WORKERS[name]), "--dist", spread) if name in WORKERS else ()
     command = _tool("python", "-m", "pytest", "-q", "-m", marks, *workers, *arguments)
     return Step(name=name, command=command, suite=True)
 
 
-COMPUTING = ("unit", "slow", "simulation", "postgres")
-"""Suites that only compute: two workers. Suites that measure real time run alone, one by one."""
+WORKERS = {"unit": 2, "slow": 2, "wire": 3, "kill": 2, "long": 2, "simulation": 2, "postgres": 2}
+"""Workers of each suite; those that mostly wait for wires take more. Files with servers stay in
+one worker."""
 
 LEVELS: dict[str, tuple[str, ...]] = {
     "quick": ("unit",),
-    "test": ("unit", "slow", "zbar", "wire", "kill"),
-    "check": ("unit", "slow", "zbar", "wire", "kill", "simulation", "postgres", "browser"),
+    "test": ("unit", "slow", "wire", "kill"),
+    "check": ("unit", "slow", "wire", "kill", "long", "simulation", "postgres", "browser"),
     "night": ("unit", "slow", "simulation"),
 }
 

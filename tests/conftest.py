@@ -14,7 +14,7 @@ SLOW_TEST_MIN_S = 0.25
 """A test over this needs `@pytest.mark.slow` (or belongs to a wire suite); only named, never
 failed, for a busy machine makes any test slow."""
 
-SUITE_MARKS = ("browser", "postgres", "zbar", "simulation", "kill", "wire", "slow")
+SUITE_MARKS = ("browser", "postgres", "zbar", "simulation", "long", "kill", "wire", "slow")
 """Order decides: a test belongs to the suite of the first of these marks that it carries."""
 
 hypothesis.settings.register_profile(

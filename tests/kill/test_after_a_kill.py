@@ -54,6 +54,7 @@ def last_record(stack: Stack) -> Any:
     return stack.records()[-1]
 
 
+@pytest.mark.long
 def test_the_resolver_finds_a_charge_whose_answer_died_with_the_plaza(stack: Stack) -> None:
     """The plaza dies between the platform's charge and its own commit; the charge is found."""
     plan(stack, "plaza", at="send", number=1, when="after")
@@ -105,6 +106,7 @@ def test_a_cancel_of_an_unknown_number_keeps_a_late_payment_from_the_platform(
     assert (order["state"], order["captured_fen"]) == ("closed", 0)
 
 
+@pytest.mark.long
 def test_a_refund_that_was_due_is_carried_out_by_the_next_plaza(stack: Stack) -> None:
     """The car pays and backs out; the plaza dies with the refund stored and unsent."""
     stack.site.platform_fault("http_5xx", calls=["refund"], times=2)

@@ -14,7 +14,7 @@ from tests.stack.nursery import Nursery
 from tests.stack.stack import PLAZA
 from tolling.inputs import Output
 
-pytestmark = [pytest.mark.kill, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kill, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400)]
 LANES = ("001", "002", "003", "004", "005")
 SIDES = ("lanes", "plaza")
 

@@ -17,6 +17,7 @@ from lane_controller.shell.attend import OperatorClient
 from lane_controller.shell.staff import hash_pin
 from simulator import broker as brokers
 from simulator.auditor import Evidence, Restart, Verdict, audit
+from simulator.demo.child import argv_of
 from simulator.demo.files import Layout, write_lane
 from simulator.site.config import LaneConfig, PlatformConfig, SiteConfig
 from tests.stack import evidence
@@ -129,7 +130,9 @@ class Stack:
         log = self.layout.logs / "broker.log"
         begin = log.stat().st_size if log.exists() else 0
         with log.open("ab") as file:
-            self._nats = subprocess.Popen(self.broker.argv, stdout=file, stderr=file)
+            # It ends with this process, however that is ended.
+            argv = argv_of(*self.broker.argv)
+            self._nats = subprocess.Popen(argv, stdout=file, stderr=file)
         self.broker_port = until(
             lambda: brokers.mqtt_port_in(log.read_text(errors="replace")[begin:]) or 0, "the broker"
         )
@@ -325,8 +328,12 @@ class Stack:
                 return f"lane {lane}: {view['arriving']}, {view['leaving']}"
             here = sum(1 for _ in evidence.lane_records(self.layout.journal(lane)))
             there = [r for r in self.records() if r["lane_id"] == lane]
-            if unsent or here != len(there):
-                return f"lane {lane}: {unsent} unsent, {here} sealed, {len(there)} at the plaza"
+            total = view["passages_total"]
+            if unsent or not total == here == len(there):
+                return (
+                    f"lane {lane}: {total} passages, {here} sealed, {unsent} unsent, "
+                    f"{len(there)} at the plaza"
+                )
         names = ", ".join(f"'{state}'" for state in UNSETTLED)
         unsettled = self.orders(f"state IN ({names})")
         if unsettled:

@@ -9,7 +9,7 @@ import pytest
 from tests.stack.nursery import Nursery
 from tests.stack.stack import QUICK, Plan, Stack
 
-pytestmark = [pytest.mark.wire, pytest.mark.slow]
+pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.long]
 LANES = ("001", "002", "003", "004")
 CARS = 20
 

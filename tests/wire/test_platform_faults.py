@@ -17,7 +17,7 @@ from tests.stack.nursery import Nursery
 from tests.stack.part import until
 from tests.stack.stack import Plan, Stack
 
-pytestmark = [pytest.mark.wire, pytest.mark.slow]
+pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.long]
 TOLL_FEN = 5_400
 LIMITS = {"order_deadline_ms": 2_000}
 TROUBLES: dict[str, dict[str, Any]] = {

@@ -11,7 +11,12 @@ import pytest
 
 from tests.plaza_server.plaza_process import PlazaProcess
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.wire, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.wire,
+    pytest.mark.slow,
+    pytest.mark.long,
+]
 CHECKS = (
     "not_a_server_error,status_code_conformance,"
     "content_type_conformance,response_schema_conformance"

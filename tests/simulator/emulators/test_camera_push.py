@@ -78,7 +78,7 @@ async def test_a_vehicle_is_pushed_with_plate_colour_and_confidence() -> None:
         assert body["plate_color"] == "blue"
         assert body["confidence"] == 0.96
         assert {"timestamp", "camera", "direction"} <= body.keys()
-        assert subject.pushed == 1
+        await until(lambda: subject.pushed == 1)
 
 
 async def test_an_unreadable_plate_is_pushed_as_null() -> None:
