@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 EXIT_DIFFERENCE = 1
 """A replay differs, a device is lost, a command was not confirmed."""
 EXIT_BAD_INPUT = 2
-EXIT_FAULT = 70
-"""A fault of the program (EX_SOFTWARE): start it again."""
 _PR_SET_PDEATHSIG = 1
 
 app = typer.Typer(
@@ -86,7 +84,7 @@ def _end(error: Exception) -> NoReturn:
     import structlog
 
     from lane_controller.shell.logs import place_of
-    from lane_controller.shell.runner import EngineFaultError
+    from lane_controller.shell.runner import EXIT_FAULT, EngineFaultError
 
     leaf: BaseException = error
     while isinstance(leaf, BaseExceptionGroup):

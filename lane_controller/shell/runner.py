@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections import OrderedDict
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -43,6 +44,11 @@ STOP_S = 5.0
 """A stopping lane waits this long for the commit under way."""
 RESTART_S = 1.0
 """Pause before a service that failed is started again."""
+LAST_RESORT_S = 10.0
+"""After a fault every task is cancelled; a library that loses its cancellation holds the process
+up no longer than this. A killed lane starts again from its journal, a hanging one serves nobody."""
+EXIT_FAULT = 70
+"""What systemd sees of a fault of the program (sysexits: internal software error)."""
 ORDERS_MAX = 256
 """Commands of people whose answer is remembered to be due."""
 
@@ -98,6 +104,7 @@ class LaneRunner:
         self._timers = Timers(lambda timer_id: self.give(inp.TimerDue(timer_id=timer_id)))
         self._hands: Hands | None = None
         self._tasks: asyncio.TaskGroup | None = None
+        self._last_resort: asyncio.TimerHandle | None = None
         self._stop = asyncio.Event()
         self._commits: set[asyncio.Task[None]] = set()
         self._last_commit = 0
@@ -180,8 +187,8 @@ class LaneRunner:
                 await hands.plaza.ready.wait()
                 self._take(self._start)
                 self.serving.set()
-                feeding = tasks.create_task(self._feed(), name="engine")
-                tasks.create_task(self._beat(), name="beat")
+                feeding = self._begin(self._feed(), "engine")
+                self._begin(self._beat(), "beat")
                 await self._stop.wait()
                 feeding.cancel()
                 await self._finish()
@@ -192,6 +199,8 @@ class LaneRunner:
             self._clock.write_mark()
             self._timers.close()
             self._tasks = None
+            if self._last_resort is not None:
+                self._last_resort.cancel()
 
     async def _finish(self) -> None:
         """Let the commit under way end, so that what it holds is told durable by the next start."""
@@ -301,7 +310,21 @@ class LaneRunner:
 
     def _begin(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         assert self._tasks is not None, "the runner is not running"
-        return self._tasks.create_task(work, name=name)
+        return self._tasks.create_task(self._guarded(work, name), name=name)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run *work*; a fault in it ends the process even where some task loses its
+        cancellation."""
+        try:
+            await work
+        except Exception as error:
+            self._log.critical(
+                "task_broke", task=name, error=type(error).__name__, at=place_of(error)
+            )
+            if self._last_resort is None:
+                loop = asyncio.get_running_loop()
+                self._last_resort = loop.call_later(LAST_RESORT_S, os._exit, EXIT_FAULT)
+            raise
 
     async def _commit(self, commit: fx.Commit) -> None:
         self.give(await self._committer.commit(commit))
