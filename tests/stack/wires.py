@@ -117,35 +117,37 @@ class Wires:
         if self._server is not None:
             self._server.close()
         self._break()
-        for task in asyncio.all_tasks():
-            if task is not asyncio.current_task():
+        for _ in range(3):  # what was accepted a moment ago becomes a task in the next turn
+            await asyncio.sleep(0)
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.gather(*others, return_exceptions=True)
 
     def _break(self) -> None:
         for writer in list(self._open):
             writer.transport.abort()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._plaza is None:
-            writer.transport.abort()
-            return
+        ours = {writer}
+        self._open.add(writer)
         try:
-            far_reader, far_writer = await asyncio.open_connection(*self._plaza)
-        except OSError:
-            writer.transport.abort()
-            return
-        talk = _Talk(self)
-        self._open |= {writer, far_writer}
-        try:
+            if self._plaza is None or self._cut:
+                return
+            try:
+                far_reader, far_writer = await asyncio.open_connection(*self._plaza)
+            except OSError:
+                return
+            ours.add(far_writer)
+            self._open.add(far_writer)
+            talk = _Talk(self)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_copy(reader, far_writer, talk.asked), name="to the plaza")
                 tasks.create_task(_copy(far_reader, writer, talk.answered), name="to the lane")
         finally:
-            self._open -= {writer, far_writer}
-            writer.transport.abort()
-            far_writer.transport.abort()
+            self._open -= ours
+            for end in ours:
+                end.transport.abort()
 
     async def _listen(self) -> None:
         port, user, password = await self._ears.get()
