@@ -7,7 +7,6 @@ decides anything.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from lane_controller.core import commands as cmd
@@ -15,6 +14,7 @@ from lane_controller.core.events import Event
 from lane_controller.core.limits import RECENT_COMMANDS_MAX, REMARKS_MAX, Limits
 from lane_controller.core.states import DoneCommand, LaneState, Passage, StandingAlarm
 from tolling.alarms import AlarmCode, Degraded, DegradedMode
+from tolling.evolve import evolve
 from tolling.inputs import Output
 from tolling.messages import CommandOutcome
 from tolling.pictures import DisplayPicture, PictureKind
@@ -42,7 +42,7 @@ class Draft:
 
     def put(self, **changes: Any) -> None:
         """Change fields of the state."""
-        self.state = replace(self.state, **changes)
+        self.state = evolve(self.state, **changes)
 
     def emit(self, command: cmd.Command) -> None:
         """Send a command out, after those before it."""
@@ -58,7 +58,7 @@ class Draft:
 
     def put_passage(self, **changes: Any) -> None:
         """Change fields of the arriving passage."""
-        self.put(arriving=replace(self.passage, **changes))
+        self.put(arriving=evolve(self.passage, **changes))
 
     def remark(self, word: str) -> None:
         """Add a remark to the arriving passage once."""
@@ -150,7 +150,7 @@ class Draft:
             passage: Passage | None = getattr(self.state, slot)
             if passage is not None and not names <= set(passage.degraded_seen):
                 seen = tuple(sorted(names | set(passage.degraded_seen)))
-                self.put(**{slot: replace(passage, degraded_seen=seen)})
+                self.put(**{slot: evolve(passage, degraded_seen=seen)})
 
     # ---- people ----
 

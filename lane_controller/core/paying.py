@@ -10,8 +10,6 @@ per passage.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from lane_controller.core import commands as cmd
 from lane_controller.core import identify
 from lane_controller.core.draft import Draft
@@ -27,6 +25,7 @@ from lane_controller.core.events import (
 from lane_controller.core.limits import ORDERS_MAX, ORDERS_OPEN_MAX
 from lane_controller.core.states import EtcPhase, LaneOrder, OrderPhase, Phase
 from tolling.alarms import AlarmCode
+from tolling.evolve import evolve
 from tolling.ids import OutTradeNo, make_out_trade_no, parse_passage_id
 from tolling.messages import PaymentAnswer, PaymentRequest
 from tolling.orders import NextStep, OrderState, ReasonCode
@@ -183,7 +182,7 @@ def order_answered(draft: Draft) -> None:
         if answer.state is OrderState.PAID and order.phase is not OrderPhase.PAID:
             _paid(draft, order, answer)
         return
-    moved = replace(
+    moved = evolve(
         order,
         phase=_phase_after(order, answer),
         version=answer.version,
@@ -241,7 +240,7 @@ def _poll(draft: Draft, order: LaneOrder) -> None:
 def poll_open_orders(draft: Draft) -> None:
     """After a restart: ask for every undecided order; nobody sends pay again."""
     for order in draft.passage.open_orders:
-        _put_order(draft, replace(order, phase=OrderPhase.UNKNOWN))
+        _put_order(draft, evolve(order, phase=OrderPhase.UNKNOWN))
         draft.emit(cmd.PollOrder(out_trade_no=order.out_trade_no, wait_ms=0))
         draft.wake(f"order:{order.out_trade_no}", draft.limits.waiting_order_ms)
 
@@ -259,10 +258,10 @@ def _paid(draft: Draft, order: LaneOrder, answer: PaymentAnswer) -> None:
     passage = draft.passage
     if answer.captured_fen != order.amount_fen:
         draft.alarm(AlarmCode.AMOUNT_MISMATCH, order.out_trade_no, "paid with another amount")
-        _put_order(draft, replace(order, phase=OrderPhase.CLOSED, version=answer.version))
+        _put_order(draft, evolve(order, phase=OrderPhase.CLOSED, version=answer.version))
         back_to_tender(draft, PictureKind.OTHER_TENDER)
         return
-    _put_order(draft, replace(order, phase=OrderPhase.PAID, version=answer.version))
+    _put_order(draft, evolve(order, phase=OrderPhase.PAID, version=answer.version))
     if passage.legs or passage.released or order.amount_fen != passage.toll_due_fen:
         # Another tender won in this lane's journal, or the toll was corrected since: the record
         # does not name this one, so the plaza refunds it.
@@ -301,7 +300,7 @@ def order_unanswered(draft: Draft) -> None:
         back_to_tender(draft, PictureKind.NEW_CODE)
         return
     if order.phase is OrderPhase.SENT:
-        order = replace(order, phase=OrderPhase.UNKNOWN, reason=ReasonCode.NO_ANSWER)
+        order = evolve(order, phase=OrderPhase.UNKNOWN, reason=ReasonCode.NO_ANSWER)
         _put_order(draft, order)
     unknown = order.phase is OrderPhase.UNKNOWN
     if draft.passage.other_offered and unknown and not order.handed_over:
@@ -332,7 +331,7 @@ def cancel(draft: Draft, order: LaneOrder) -> None:
     """Hand an undecided order to the plaza to be ended; its answer may still say paid."""
     if order.handed_over:
         return
-    _put_order(draft, replace(order, phase=OrderPhase.CANCELLING, handed_over=True))
+    _put_order(draft, evolve(order, phase=OrderPhase.CANCELLING, handed_over=True))
     draft.emit(cmd.ForgetCode(keyed_hash=order.keyed_hash))
     draft.emit(cmd.CancelOrder(out_trade_no=order.out_trade_no))
 

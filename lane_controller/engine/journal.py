@@ -5,14 +5,22 @@ with the next
 Commit, so the disk's own pace makes the groups. A failed Commit goes out again as it was, before
 anything newer:
 the journal has no gap, and nothing it promises was released.
+
+Some units promise nothing: that a notice has arrived, that a record is at the plaza. A restart
+without them says it once more. They go with the next Commit and ask for none of their own until
+there are many.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from lane_controller.core.journalled import Unit
+from lane_controller.core.journalled import DropNotice, MarkUploaded, Unit
 from lane_controller.engine.effects import Commit, Effect
+
+PATIENT = (DropNotice, MarkUploaded)
+"""Units that may wait for another one's Commit."""
+PATIENT_MAX = 32
 
 
 class Journal:
@@ -21,6 +29,8 @@ class Journal:
     def __init__(self) -> None:
         self._next_id = 1
         self._units: list[Unit] = []
+        self._urgent = 0
+        """How many of them ask for a Commit."""
         self._held: list[Effect] = []
         self._flying: tuple[Commit, list[Effect]] | None = None
 
@@ -31,12 +41,13 @@ class Journal:
 
     @property
     def backlog(self) -> int:
-        """Return how many units wait behind the commit under way."""
-        return len(self._units)
+        """Return how many units wait for a commit to begin; patient ones do not count."""
+        return self._urgent
 
     def add(self, *units: Unit) -> None:
         """Make these durable with the next commit, in order."""
         self._units.extend(units)
+        self._urgent += sum(1 for unit in units if not isinstance(unit, PATIENT))
 
     def hold(self, *effects: Effect) -> None:
         """Release these once everything added so far is durable."""
@@ -50,20 +61,22 @@ class Journal:
             self._flying = (commit, [effect for effect in held if not unwanted(effect)])
 
     def release_free(self) -> list[Effect]:
-        """Return effects that wait for nothing: no unit is under way or gathered."""
-        if self._flying is not None or self._units:
+        """Return effects that wait for nothing: no unit they need is under way or gathered."""
+        if self._flying is not None or self._urgent:
             return []
         free, self._held = self._held, []
         return free
 
     def next_commit(self) -> Commit | None:
         """Return the commit to send now, or None where one is under way or nothing waits."""
-        if self._flying is not None or not self._units:
+        if self._flying is not None:
+            return None
+        if not self._urgent and len(self._units) < PATIENT_MAX:
             return None
         commit = Commit(commit_id=self._next_id, units=tuple(self._units))
         self._flying = (commit, self._held)
         self._next_id += 1
-        self._units, self._held = [], []
+        self._units, self._held, self._urgent = [], [], 0
         return commit
 
     def committed(self, commit_id: int) -> list[Effect]:

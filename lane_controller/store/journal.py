@@ -37,6 +37,9 @@ class LaneStore:
         self._engine = engine
         self._where = where
         self._lock = lock
+        self._writing: Connection | None = None
+        """Kept from commit to commit: taking a connection costs more than the commit's statements.
+        One that has failed is not used again."""
         self.ballast = ballast
         """None in memory."""
 
@@ -46,8 +49,16 @@ class LaneStore:
         Raises: StoreFullError: no space. JournalError: anything else. Nothing of it is in the
                 journal then, as far as the database can tell.
         """
-        with self._errors(), self._engine.begin() as connection:
-            units.apply(connection, given)
+        with self._errors():
+            connection = self._writing or self._engine.connect()
+            self._writing = None
+            try:
+                with connection.begin():
+                    units.apply(connection, given)
+            except BaseException:
+                connection.close()
+                raise
+            self._writing = connection
 
     def image(self) -> JournalImage:
         """Return what a start recovers from. Raises: JournalError, BadInputError."""
@@ -93,6 +104,9 @@ class LaneStore:
 
     def close(self) -> None:
         """Close the journal and give its lock back."""
+        if self._writing is not None:
+            self._writing.close()
+            self._writing = None
         self._engine.dispose()
         if self._lock is not None:
             os.close(self._lock)

@@ -11,7 +11,18 @@ from collections.abc import Callable, Iterable
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, or_, select
+from sqlalchemy import (
+    ClauseElement,
+    Connection,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from lane_controller.core import journalled as row
@@ -28,11 +39,33 @@ from lane_controller.store.schema import (
 from tolling.canonical import canonical_bytes
 from tolling.errors import JournalError
 
+
+def _text(statement: ClauseElement) -> str:
+    """Return a statement as SQLite's own text with named parameters."""
+    return str(statement.compile(dialect=dialect(paramstyle="named")))
+
+
+def _higher(table: Table, key: str, value: str, *, only_up: bool) -> str:
+    made = upsert(table)
+    new = made.excluded[value]
+    return _text(
+        made.on_conflict_do_update(
+            index_elements=[table.c[key]],
+            set_={value: new},
+            where=new > table.c[value] if only_up else None,
+        )
+    )
+
+
+# As text, made once: an event is written a hundred times a minute, and making its statement costs
+# more than running it.
 _INSERTS = {
-    table: insert(table).prefix_with("OR IGNORE")
+    table: _text(insert(table).prefix_with("OR IGNORE"))
     for table in (segments, events, records, unsealed, notices)
 }
-"""Made once: making a statement costs more than running it."""
+_UPLOADED = _higher(uploads, "epoch", "seq", only_up=True)
+_COUNTED = _higher(counters, "name", "value", only_up=False)
+_DROP_NOTICES = _text(delete(notices).where(notices.c.number <= bindparam("last")))
 
 
 def apply(connection: Connection, units: Iterable[row.Unit]) -> None:
@@ -46,7 +79,7 @@ def apply(connection: Connection, units: Iterable[row.Unit]) -> None:
 
 
 def _insert_once(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    result = connection.execute(_INSERTS[table], rows)
+    result = connection.exec_driver_sql(_INSERTS[table], rows)
     if result.rowcount == len(rows):
         return
     keys = [column.name for column in table.primary_key.columns]
@@ -116,31 +149,20 @@ def _drop_unsealed(connection: Connection, units: list[row.DropUnsealed]) -> Non
 
 
 def _mark_uploaded(connection: Connection, units: list[row.MarkUploaded]) -> None:
-    for unit in units:
-        statement = upsert(uploads).values(epoch=unit.epoch, seq=unit.seq)
-        higher = statement.on_conflict_do_update(
-            index_elements=[uploads.c.epoch],
-            set_={"seq": statement.excluded.seq},
-            where=statement.excluded.seq > uploads.c.seq,
-        )
-        connection.execute(higher)
+    rows = [{"epoch": unit.epoch, "seq": unit.seq} for unit in units]
+    connection.exec_driver_sql(_UPLOADED, rows)
 
 
 def _keep_notices(connection: Connection, units: list[row.KeepNotice]) -> None:
     rows = [{"number": unit.number, "body": canonical_bytes(unit.notice)} for unit in units]
     _insert_once(connection, notices, rows)
     last = max(unit.number for unit in units)
-    statement = upsert(counters).values(name=LAST_NOTICE, value=last)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[counters.c.name], set_={"value": statement.excluded.value}
-        )
-    )
+    connection.exec_driver_sql(_COUNTED, {"name": LAST_NOTICE, "value": last})
 
 
 def _drop_notices(connection: Connection, units: list[row.DropNotice]) -> None:
     last = max(unit.number for unit in units)
-    connection.execute(delete(notices).where(notices.c.number <= last))
+    connection.exec_driver_sql(_DROP_NOTICES, {"last": last})
 
 
 def _prune(connection: Connection, units: list[row.Prune]) -> None:

@@ -11,7 +11,7 @@ from plaza_server.engine.effects import Alarm, Commit, Effect
 from plaza_server.rules.limits import LEASE_MS
 from plaza_server.rules.orders import AlarmNote, Moment
 from plaza_server.rules.units import Lease, NoteAlarm, Unit
-from tolling.clock import WallTime
+from tolling.clock import NS_PER_MS, WallTime
 from tolling.ids import BootId, PlazaId
 from tolling.paycodes import Wallet
 
@@ -42,7 +42,8 @@ class Desk(Generic[_Then]):
         self.wall_ms = 0
         self._number = 0
         self._effects: list[Effect] = []
-        self._commits: dict[str, _Then] = {}
+        self._commits: dict[str, tuple[_Then, int]] = {}
+        """By id: what it is for, and since when it is under way; the oldest first."""
 
     def begin(self, at_ns: int, wall: WallTime) -> None:
         """Open the handling of one input."""
@@ -76,7 +77,7 @@ class Desk(Generic[_Then]):
         """Ask for *unit* to be written; *then* says what it was for, and comes back with its
         result."""
         commit_id = self.new_id()
-        self._commits[commit_id] = then
+        self._commits[commit_id] = (then, self.now_ns)
         self.emit(Commit(commit_id=commit_id, units=(unit,)))
 
     def commit_alarm(self, note: AlarmNote, then: _Then) -> None:
@@ -92,7 +93,13 @@ class Desk(Generic[_Then]):
 
     def ended(self, commit_id: str) -> _Then | None:
         """Return what a commit was for, once; None for another engine's."""
-        return self._commits.pop(commit_id, None)
+        then, _ = self._commits.pop(commit_id, (None, 0))
+        return then
+
+    def store_lags(self, bound_ms: int) -> bool:
+        """Return whether a commit has been under way for longer than that."""
+        oldest = next(iter(self._commits.values()), None)
+        return oldest is not None and self.now_ns - oldest[1] > bound_ms * NS_PER_MS
 
     def moment(self) -> Moment:
         """Return now, as rows keep it."""

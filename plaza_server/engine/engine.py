@@ -57,6 +57,7 @@ from plaza_server.rules.limits import (
     JOBS_MAX,
     LONG_POLL_LIMIT_MS,
     RECORDS_PER_UPLOAD_MAX,
+    STORE_LAGS_MS,
     SWEEP_AGAIN_MS,
     SWEEP_GAP_EXCLUSIVE_MS,
     SWEEP_GAP_MS,
@@ -96,6 +97,8 @@ class PlazaEngine:
         self._resolver = Resolver(self._desk, self._platforms, self._waiting)
         self._unsaved_alarms: dict[tuple[str, str], ThenAlarm] = {}
         """Alarms whose commit failed, the latest of each: committed with the next sweep."""
+        self._anchors: dict[LaneId, Anchor] = {}
+        """Where each lane's chain stands, as the last commit told: every lane asks each second."""
 
     def on(self, given: Input) -> list[Effect]:
         """Return what follows from *given*, in the order in which it is to be done."""
@@ -116,9 +119,7 @@ class PlazaEngine:
                 unit = FindEntry(query=given.query)
                 self._desk.commit(unit, ThenEntry(request_id=given.request_id))
             case EpochAsked():
-                self._waiting.open(given.request_id)
-                ask = GiveEpoch(lane_id=given.lane_id, fresh=given.fresh, now_ms=self._desk.wall_ms)
-                self._desk.commit(ask, ThenEpoch(request_id=given.request_id))
+                self._give_epoch(given)
             case RequestDropped():
                 self._drop_request(given.request_id)
             case Committed():
@@ -350,15 +351,31 @@ class PlazaEngine:
         if taken is None:
             self._waiting.fail(request_id, ProblemCode.UNKNOWN_LANE, "no such lane here")
             return
+        self._anchors[taken.anchor.lane_id] = taken.anchor
         self._waiting.answer(request_id, RecordsAnswer(anchor=taken.anchor, refused=taken.refused))
         self._desk.alarms(taken.alarms)
         for order in taken.orders:
             self._resolver.took(order)
 
+    def _give_epoch(self, given: EpochAsked) -> None:
+        """Answer a lane's heartbeat, from memory where no other process can move its chain.
+
+        A store that fails or lags is asked all the same: lanes hear of it by this answer.
+        """
+        self._waiting.open(given.request_id)
+        known = self._anchors.get(given.lane_id)
+        sure = self._desk.config.exclusive and not self._desk.store_lags(STORE_LAGS_MS)
+        if known is not None and sure and not given.fresh:
+            self._epoch_given(given.request_id, known)
+            return
+        ask = GiveEpoch(lane_id=given.lane_id, fresh=given.fresh, now_ms=self._desk.wall_ms)
+        self._desk.commit(ask, ThenEpoch(request_id=given.request_id))
+
     def _epoch_given(self, request_id: str, anchor: Anchor | None) -> None:
         if anchor is None:
             self._waiting.fail(request_id, ProblemCode.UNKNOWN_LANE, "no such lane here")
             return
+        self._anchors[anchor.lane_id] = anchor
         enrolled = EnrolmentAnswer(
             epoch=anchor.epoch, anchor=anchor, server_utc_ms=self._desk.wall_ms
         )
@@ -405,6 +422,7 @@ class PlazaEngine:
     def _commit_failed(self, then: Then) -> None:
         """Promise nothing: tell the caller so, and let the resolver find what may be stored after
         all."""
+        self._anchors.clear()
         match then:
             case ThenOpen():
                 self._desk.emit(ForgetCode(request_id=then.request_id))

@@ -35,7 +35,6 @@ from plaza_server.rules.limits import (
     COMMIT_RETRY_MS,
     COMMIT_RETRY_MS_MAX,
     PAY_DEADLINE_MS,
-    QUERY_DEADLINE_MS,
     REFUND_DEADLINE_MS,
 )
 from plaza_server.rules.orders import AlarmNote, Order, Verdict, apply, needs_work
@@ -58,7 +57,6 @@ _ORDER_TIMER = "order:"
 _CALL_TIMER = "call:"
 _DEADLINES_MS = {
     CallKind.PAY: PAY_DEADLINE_MS,
-    CallKind.QUERY: QUERY_DEADLINE_MS,
     CallKind.CANCEL: CANCEL_DEADLINE_MS,
     CallKind.REFUND: REFUND_DEADLINE_MS,
     CallKind.REFUND_QUERY: REFUND_DEADLINE_MS,
@@ -311,7 +309,11 @@ class Resolver:
             phase=job.trail.phase,
             sent_ns=self._desk.now_ns,
         )
-        deadline = _DEADLINES_MS[kind]
+        if kind is CallKind.QUERY:
+            now_ns = self._desk.now_ns
+            deadline = schedule.query_deadline_ms(job.order, job.trail, now_ns=now_ns)
+        else:
+            deadline = _DEADLINES_MS[kind]
         self._desk.emit(
             PlatformCall(
                 call_id=call_id,

@@ -11,7 +11,10 @@ PAY_DEADLINE_MS = 2_500
 """One pay call. A platform answers in 0.3-0.6 s; later answers are found by query (facts: payments
 1a)."""
 QUERY_DEADLINE_MS = 2_000
-"""One query. Repeated with growing gaps, so it may be impatient."""
+"""The first query of each phase. It is repeated, so it may be impatient while a driver waits."""
+QUERY_PATIENCE = (1, 2, 5)
+"""Times that, for the first, second and every later query of a phase: a platform that answers
+slowly for an hour is slow, and not silent; asked impatiently for ever it never tells (M2)."""
 CANCEL_DEADLINE_MS = 5_000
 """One cancel. A cancel given up too early may still be carried out, so it gets more time."""
 REFUND_DEADLINE_MS = 10_000
@@ -74,6 +77,10 @@ BREAKER_GAPS_MS = (30_000, 60_000, 300_000, 900_000)
 
 # ---- leases and bounds ----
 
+STORE_LAGS_MS = 1_000
+"""A commit under way for longer than this: lanes' heartbeats go through the store, and hear of it
+(design.md section 5, A3)."""
+
 SWEEP_GAP_MS = 30_000
 """How often leases are renewed and orphaned orders looked for."""
 LEASE_MS = 90_000
@@ -104,7 +111,12 @@ assert PAY_DEADLINE_MS < UNKNOWN_LIMIT_MS < WAITING_LIMIT_MS < SECOND_QUERY_AFTE
 assert CANCEL_ANSWER_MS < 2_000, "the lane locks cash for at most 2 s"
 assert sum(CONFIRM_GAPS_MS[:3]) <= 60_000, "a paid order is confirmed within 60 s"
 assert REFUSED_GAPS_MS[0] >= SECOND_QUERY_AFTER_MS
-assert LEASE_MS >= 2 * SWEEP_GAP_MS + QUERY_DEADLINE_MS, "a live process never loses a lease"
+assert 2 * SWEEP_GAP_MS + QUERY_DEADLINE_MS * QUERY_PATIENCE[-1] <= LEASE_MS, (
+    "a live process never loses a lease"
+)
+assert QUERY_DEADLINE_MS * QUERY_PATIENCE[-1] >= 2 * CANCEL_DEADLINE_MS, (
+    "a query is as patient as any call in the end"
+)
 assert max(CLOSING_GAPS_MS) <= 3_600_000, "an open order is looked at every hour"
 for _gaps in (POLL_GAPS_MS, CLOSING_GAPS_MS, BREAKER_GAPS_MS, REFUND_GAPS_MS):
     assert list(_gaps) == sorted(_gaps), "gaps grow"

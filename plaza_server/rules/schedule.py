@@ -16,6 +16,8 @@ from plaza_server.rules.limits import (
     CLOSING_GAPS_MS,
     CONFIRM_GAPS_MS,
     POLL_GAPS_MS,
+    QUERY_DEADLINE_MS,
+    QUERY_PATIENCE,
     RECORD_MISSING_AFTER_MS,
     REFUND_GAPS_MS,
     REFUND_QUERY_GAP_MS,
@@ -157,6 +159,18 @@ def cancel_out(trail: Trail, *, now_ns: int) -> bool:
     return sent is not None and (now_ns - sent) // NS_PER_MS < SECOND_QUERY_AFTER_MS
 
 
+def query_deadline_ms(order: Order, trail: Trail, *, now_ns: int) -> int:
+    """Return how long the next query of *order* may take: longer with each of its phase.
+
+    While a driver waits it never reaches beyond the order's limit, so that giving up is not late.
+    """
+    patience = QUERY_PATIENCE[min(trail.tries, len(QUERY_PATIENCE) - 1)]
+    deadline = QUERY_DEADLINE_MS * patience
+    if trail.phase is not Phase.POLL:
+        return deadline
+    return max(QUERY_DEADLINE_MS, min(deadline, _poll_left_ms(order, trail, now_ns)))
+
+
 def is_settled(trail: Trail) -> bool:
     """Return whether only the second query is missing to a proven close."""
     return trail.ended or (trail.absent and trail.cancelled)
@@ -255,9 +269,14 @@ def _due(trail: Trail, gaps_ms: tuple[int, ...], now_ns: int) -> int:
     return max(0, gap - (now_ns - trail.last_ns) // NS_PER_MS)
 
 
-def _plan_poll(order: Order, trail: Trail, now_ns: int) -> Planned:
+def _poll_left_ms(order: Order, trail: Trail, now_ns: int) -> int:
+    """Return milliseconds until a waiting or unknown order is given up."""
     limit = WAITING_LIMIT_MS if order.state is S.WAITING else UNKNOWN_LIMIT_MS
-    left = max(0, limit - since_sent_ms(trail, now_ns=now_ns))
+    return max(0, limit - since_sent_ms(trail, now_ns=now_ns))
+
+
+def _plan_poll(order: Order, trail: Trail, now_ns: int) -> Planned:
+    left = _poll_left_ms(order, trail, now_ns)
     after = _due(trail, POLL_GAPS_MS, now_ns)
     if left <= after:
         return Planned(step=Step.GIVE_UP, after_ms=left)

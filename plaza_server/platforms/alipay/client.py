@@ -43,8 +43,9 @@ class ClientLimits:
     """Past this the platform is not reachable: nothing was sent."""
     pay_ms: int = 2500
     """Past this a pay is unknown and queried: the driver waits."""
-    other_ms: int = 5000
-    """Query, cancel and refund are off the driver's path or repeated."""
+    other_ms: int = 10_000
+    """Query, cancel and refund are off the driver's path or repeated; the engine's own deadline is
+    mostly shorter."""
 
 
 class AlipayClient:

@@ -186,15 +186,17 @@ def test_every_trouble_with_an_order_leaves_it_undecided(why: inp.PlazaTrouble) 
 
 
 def test_records_are_uploaded_after_their_commit_and_marked() -> None:
-    """The upload leaves when the record is durable; its answer is journalled."""
+    """The upload leaves when the record is durable; its answer goes with the next commit."""
     rig = Rig().open().arrive().scan().paid()
     rig.through()
     (call,) = rig.calls(fx.PostRecords, ever=True)
     assert (call.request.after_seq, rig.subject.unsent_records) == (0, 1)
     rig.uploaded(1)
     assert rig.subject.unsent_records == 0
-    assert rig.disk.units(row.MarkUploaded)[0].seq == 1
     assert rig.subject.idle
+    assert rig.disk.units(row.MarkUploaded) == []
+    rig.arrive()
+    assert rig.disk.units(row.MarkUploaded)[0].seq == 1
 
 
 def test_a_failed_upload_is_tried_again_with_growing_pauses() -> None:
@@ -305,8 +307,8 @@ def test_notices_go_one_by_one_and_stay_until_acknowledged() -> None:
     assert rig.gave(fx.PublishNotice) == [first]
     rig.give(inp.NoticeAcked(number=first.number))
     assert rig.gave(fx.PublishNotice)[0].number == first.number + 1
+    rig.give(inp.NoticeAcked(number=first.number)).arrive()
     assert rig.disk.image().notices[0][0] == first.number + 1
-    rig.give(inp.NoticeAcked(number=first.number))
     assert len(rig.disk.units(row.DropNotice)) == 1
 
 
