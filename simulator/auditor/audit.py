@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from simulator.auditor import barrier, money
+from simulator.auditor import availability, barrier, money
 from simulator.auditor.evidence import Evidence
 
 Check = Callable[[Evidence], Iterator[str]]
@@ -24,8 +24,8 @@ CHECKS: dict[str, Check | None] = {
     "B3": barrier.b3_quiet_start,
     "B4": barrier.b4_raise_wins,
     "A1": barrier.a1_nobody_stuck,
-    "A2": None,
-    "A3": None,
+    "A2": availability.a2_visible,
+    "A3": availability.a3_bounded,
 }
 """In the order they are printed. None: not built yet."""
 

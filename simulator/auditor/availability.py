@@ -1,0 +1,116 @@
+"""A2 and A3, judged by what is heard on the wires: nothing hides, and nothing grows without bound.
+
+A lane tells of a degraded mode in two ways of its own: a notice when it begins and ends, and its
+state, once a second, while it lasts. They must agree within the two seconds that design.md section
+5 gives. What a screen or the display shows of it is for the wires world's own tests.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulator.auditor.evidence import Evidence
+from simulator.auditor.money import bodies
+
+VISIBLE_US = 2_000_000
+"""A degraded mode is seen this long after its detection at the latest."""
+MESSAGE_BYTES_MAX = 65_536
+"""No message or answer is longer; a state is 1 kB, an upload of 100 records some 150 kB the other
+way."""
+PER_SECOND_MAX = 100
+"""Messages of one topic, or answers to one path of one lane, in any second. Ten are usual in a
+faulty run; a retry without a pause makes hundreds."""
+REMARKS_MAX = 16
+ORDERS_MAX = 20
+"""Of one record."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Boot:
+    """What one life of a lane said."""
+
+    states: list[tuple[int, frozenset[str]]] = field(default_factory=list)
+    """(heard at, names of the degraded modes), in order."""
+    began: list[tuple[int, int, str]] = field(default_factory=list)
+    """(heard at, number of the notice, mode)."""
+    ended: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    """Mode -> numbers of the notices that it is over."""
+
+
+def a2_visible(seen: Evidence) -> Iterator[str]:
+    """Every degraded mode has name, reason and start, and the lane's state shows it in time."""
+    boots: dict[tuple[str, str], _Boot] = defaultdict(_Boot)
+    for at_us, topic, body in _told_by_lanes(seen):
+        boot = boots[str(body.get("lane_id")), str(body.get("boot_id"))]
+        if topic == "state":
+            modes = body.get("degraded") or []
+            for mode in modes:
+                if not (mode.get("name") and mode.get("reason") and mode.get("since_ms")):
+                    yield f"lane {body.get('lane_id')}: a degraded mode without a reason: {mode}"
+            boot.states.append((at_us, frozenset(str(mode.get("name")) for mode in modes)))
+        else:
+            _take_notice(boot, at_us, body)
+    for (lane, _), boot in sorted(boots.items()):
+        for at_us, number, mode in boot.began:
+            if _hidden(boot, at_us, number, mode):
+                yield f"lane {lane}: {mode} began at {at_us} us and no state showed it"
+
+
+def _take_notice(boot: _Boot, at_us: int, body: dict[str, Any]) -> None:
+    verb, _, mode = str(body.get("name")).partition("_")
+    if verb == "degraded":
+        boot.began.append((at_us, int(body["number"]), mode))
+    elif verb == "restored":
+        boot.ended[mode].append(int(body["number"]))
+
+
+def _hidden(boot: _Boot, at_us: int, number: int, mode: str) -> bool:
+    """Return whether the states around a notice knew nothing of it.
+
+    A lane that was not heard in that time proves nothing, nor does a mode that was over before the
+    notice got through: its end is the next thing told of it.
+    """
+    first = bisect_right(boot.states, (at_us - VISIBLE_US, frozenset()))
+    near = [each for each in boot.states[first:] if each[0] <= at_us + VISIBLE_US]
+    if not any(heard > at_us for heard, _ in near) or any(mode in modes for _, modes in near):
+        return False
+    return not any(end > number for end in boot.ended[mode])
+
+
+def _told_by_lanes(seen: Evidence) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    for tapped in seen.tapped:
+        topic = tapped.channel.rpartition("/")[2]
+        if not tapped.channel.startswith("toll/") or topic not in ("state", "event"):
+            continue
+        try:
+            body = json.loads(tapped.text)
+        except ValueError:
+            continue
+        if isinstance(body, dict) and body.get("boot_id"):
+            yield tapped.at_us, topic, body
+
+
+def a3_bounded(seen: Evidence) -> Iterator[str]:
+    """No message is longer, no channel busier and no record fuller than it may be."""
+    recent: dict[str, deque[int]] = defaultdict(deque)
+    told: set[str] = set()
+    for tapped in sorted(seen.tapped, key=lambda tapped: tapped.at_us):
+        if len(tapped.text.encode("utf-8", errors="replace")) > MESSAGE_BYTES_MAX:
+            yield f"{tapped.channel}: a message of {len(tapped.text)} characters"
+        times = recent[tapped.channel]
+        times.append(tapped.at_us)
+        while times[0] <= tapped.at_us - 1_000_000:
+            times.popleft()
+        if len(times) > PER_SECOND_MAX and tapped.channel not in told:
+            told.add(tapped.channel)
+            yield f"{tapped.channel}: {len(times)} messages in the second before {tapped.at_us} us"
+    for record, body in bodies(seen.plaza_records):
+        for name, most in (("remarks", REMARKS_MAX), ("orders", ORDERS_MAX)):
+            found = body.get(name)
+            if isinstance(found, list) and len(found) > most:
+                yield f"record {record.lane_id}/{record.epoch}/{record.seq}: {len(found)} {name}"

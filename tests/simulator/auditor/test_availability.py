@@ -1,0 +1,78 @@
+"""Degraded modes that hide and channels that run over are found; what is cut off is not blamed."""
+
+from __future__ import annotations
+
+import json
+
+from simulator.auditor import Tapped, audit
+from simulator.auditor.availability import MESSAGE_BYTES_MAX, PER_SECOND_MAX
+from tests.simulator.auditor import runs
+
+MODE = {"name": "no_plaza", "reason": "the plaza does not answer", "since_ms": 1}
+
+
+def state(at_s: float, *modes: object, boot: str = "b1") -> Tapped:
+    """Return a lane's state heard at that second."""
+    body = {"lane_id": "001", "boot_id": boot, "degraded": list(modes)}
+    return Tapped(at_us=int(at_s * 1e6), channel="toll/330101/001/state", text=json.dumps(body))
+
+
+def notice(at_s: float, name: str, number: int) -> Tapped:
+    """Return a lane's notice heard at that second."""
+    body = {"lane_id": "001", "boot_id": "b1", "name": name, "number": number}
+    return Tapped(at_us=int(at_s * 1e6), channel="toll/330101/001/event", text=json.dumps(body))
+
+
+def found(*tapped: Tapped) -> dict[str, int | None]:
+    """Return what the auditor says of a clean run with these messages."""
+    violations = audit(runs.clean_run(tapped=tapped)).violations
+    return {rule: violations[rule] for rule in ("A2", "A3")}
+
+
+def test_a_mode_shown_in_time_is_well() -> None:
+    """The state before or after its notice shows it."""
+    assert found(state(9.9, MODE), notice(10, "degraded_no_plaza", 1), state(11)) == {
+        "A2": 0,
+        "A3": 0,
+    }
+    assert found(notice(10, "degraded_no_plaza", 1), state(11.9, MODE))["A2"] == 0
+
+
+def test_a_mode_no_state_shows_is_found() -> None:
+    """The lane was heard, and said nothing of it."""
+    hidden = (state(9), notice(10, "degraded_no_plaza", 1), state(11), state(13, MODE))
+    assert found(*hidden)["A2"] == 1
+
+
+def test_a_lane_that_is_not_heard_proves_nothing() -> None:
+    """Its line is cut or it is dead; another life of it does not count."""
+    assert found(notice(10, "degraded_no_plaza", 1), state(13), state(11, boot="b2"))["A2"] == 0
+
+
+def test_a_mode_that_was_over_before_it_was_heard_is_well() -> None:
+    """A late notice is followed by the one of its end."""
+    late = (notice(10, "degraded_no_plaza", 1), state(10.5), notice(11, "restored_no_plaza", 2))
+    assert found(*late)["A2"] == 0
+    before = (notice(9, "restored_no_plaza", 1), notice(10, "degraded_no_plaza", 2), state(10.5))
+    assert found(*before)["A2"] == 1
+
+
+def test_a_mode_without_a_reason_is_found() -> None:
+    """Name, reason and start time belong to it."""
+    assert found(state(1, {**MODE, "reason": ""}))["A2"] == 1
+
+
+def test_a_storm_and_a_giant_are_found() -> None:
+    """A retry without a pause, and a message that grows."""
+    many = tuple(state(1 + number / 1_000) for number in range(PER_SECOND_MAX + 1))
+    assert found(*many)["A3"] == 1
+    assert found(*many[1:])["A3"] == 0
+    giant = Tapped(at_us=1, channel="toll/330101/001/alarm", text="x" * (MESSAGE_BYTES_MAX + 1))
+    assert found(giant)["A3"] == 1
+
+
+def test_a_record_that_grows_is_found() -> None:
+    """Remarks and orders of one passage have a bound."""
+    sealed = runs.chain(runs.body(remarks=["word"] * 17))
+    verdict = audit(runs.clean_run(lane_records=sealed, plaza_records=sealed))
+    assert verdict.violations["A3"] == 1
