@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from plaza_server.rules.orders import AlarmNote
@@ -15,6 +17,7 @@ from plaza_server.rules.units import (
     PutSet,
 )
 from plaza_server.store import tables as t
+from plaza_server.store.prepared import Prepared
 from plaza_server.store.work import Work
 from tolling.errors import LedgerConflictError
 from tolling.messages import EntryFound
@@ -22,18 +25,27 @@ from tolling.tariffs import EntrySource
 from tolling.vehicles import VehicleClass
 
 
+def _latest(column: sa.Column[Any]) -> Prepared:
+    newest = t.entries.c.entered_ms.desc()
+    found = sa.select(t.entries).where(column == sa.bindparam("value"))
+    return Prepared(found.order_by(newest).limit(1))
+
+
+_LATEST_BY_MEDIUM = _latest(t.entries.c.medium_id)
+_LATEST_BY_PLATE = _latest(t.entries.c.plate)
+
+
 def find_entry(work: Work, unit: FindEntry) -> EntryFound | None:
     """Return where a vehicle entered last: by what it carries, else by its plate."""
-    query, c = unit.query, t.entries.c
+    query = unit.query
     ways = (
-        (c.medium_id, query.medium_id, EntrySource.MEDIUM),
-        (c.plate, query.plate, EntrySource.PLATE),
+        (_LATEST_BY_MEDIUM, query.medium_id, EntrySource.MEDIUM),
+        (_LATEST_BY_PLATE, query.plate, EntrySource.PLATE),
     )
-    for column, value, source in ways:
+    for latest, value, source in ways:
         if value is None:
             continue
-        latest = sa.select(t.entries).where(column == value).order_by(c.entered_ms.desc()).limit(1)
-        row = work.connection.execute(latest).one_or_none()
+        row = latest.run(work.connection, {"value": value}).one_or_none()
         if row is not None:
             return EntryFound(
                 entry_station=row.entry_station,

@@ -8,6 +8,7 @@ from plaza_server.rules.orders import AlarmNote, Order
 from plaza_server.rules.records import open_record, place_of, settle
 from plaza_server.rules.units import AddLane, GiveEpoch, RecordsTaken, TakeRecords
 from plaza_server.store import tables as t
+from plaza_server.store.prepared import Prepared
 from plaza_server.store.rows import order_of
 from plaza_server.store.work import Work
 from tolling.alarms import AlarmCode
@@ -16,6 +17,25 @@ from tolling.errors import BadInputError, RefusedError
 from tolling.ids import MAX_EPOCH, LaneId, PassageId, PlazaId
 from tolling.records import PassageRecord
 
+_LANE = Prepared(sa.select(t.lanes).where(t.lanes.c.lane_id == sa.bindparam("lane")))
+_MOVE = Prepared(
+    t.lanes.update()
+    .where(
+        t.lanes.c.lane_id == sa.bindparam("lane"),
+        t.lanes.c.epoch == sa.bindparam("was_epoch"),
+        t.lanes.c.seq == sa.bindparam("was_seq"),
+    )
+    .values(
+        epoch=sa.bindparam("new_epoch"),
+        seq=sa.bindparam("new_seq"),
+        chain_hash=sa.bindparam("new_hash"),
+    )
+)
+_RECORD_OF = Prepared(
+    sa.select(t.records.c.seq).where(t.records.c.passage_id == sa.bindparam("passage"))
+)
+_ORDERS_OF = Prepared(sa.select(t.orders).where(t.orders.c.passage_id == sa.bindparam("passage")))
+_ADD_RECORD = Prepared(t.records.insert())
 _SUSPICIOUS = frozenset({ChainVerdict.FORK, ChainVerdict.FORGED})
 
 
@@ -52,7 +72,7 @@ def take_records(work: Work, unit: TakeRecords) -> RecordsTaken | None:
 
 
 def _anchor(work: Work, lane: LaneId) -> Anchor | None:
-    row = work.connection.execute(sa.select(t.lanes).where(t.lanes.c.lane_id == lane)).one_or_none()
+    row = _LANE.run(work.connection, {"lane": lane}).one_or_none()
     if row is None:
         return None
     return Anchor(
@@ -65,14 +85,9 @@ def _anchor(work: Work, lane: LaneId) -> Anchor | None:
 
 
 def _move_anchor(work: Work, start: Anchor, end: Anchor) -> None:
-    move = t.lanes.update().where(
-        t.lanes.c.lane_id == start.lane_id,
-        t.lanes.c.epoch == start.epoch,
-        t.lanes.c.seq == start.seq,
-    )
-    done = work.connection.execute(
-        move.values(epoch=end.epoch, seq=end.seq, chain_hash=end.chain_hash)
-    )
+    was = {"lane": start.lane_id, "was_epoch": start.epoch, "was_seq": start.seq}
+    new = {"new_epoch": end.epoch, "new_seq": end.seq, "new_hash": end.chain_hash}
+    done = _MOVE.run(work.connection, {**was, **new})
     if done.rowcount != 1:
         raise RefusedError(
             where=f"lane {start.lane_id}", what="its chain was moved by another process meanwhile"
@@ -116,13 +131,12 @@ def _take(
 
 
 def _has_record(work: Work, passage: PassageId) -> bool:
-    found = sa.select(t.records.c.seq).where(t.records.c.passage_id == passage)
-    return work.connection.execute(found).first() is not None
+    return _RECORD_OF.run(work.connection, {"passage": passage}).first() is not None
 
 
 def _insert(work: Work, sealed: SealedRecord, passage: PassageId | None, unit: TakeRecords) -> None:
-    work.connection.execute(
-        t.records.insert(),
+    _ADD_RECORD.run(
+        work.connection,
         {
             "lane_id": sealed.lane_id,
             "epoch": sealed.epoch,
@@ -168,9 +182,7 @@ def _settle(
     orders: dict[str, Order],
     alarms: list[AlarmNote],
 ) -> None:
-    rows = work.connection.execute(
-        sa.select(t.orders).where(t.orders.c.passage_id == record.passage_id)
-    ).mappings()
+    rows = _ORDERS_OF.run(work.connection, {"passage": record.passage_id}).mappings()
     known = {row["out_trade_no"]: order_of(row) for row in rows}
     place = place_of(sealed)
     settled = settle(record, place=place, orders=tuple(known.values()), at=unit.at)

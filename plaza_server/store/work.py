@@ -21,15 +21,15 @@ from plaza_server.rules.orders import (
 )
 from plaza_server.rules.units import Lease
 from plaza_server.store import tables as t
+from plaza_server.store.prepared import Prepared
 from plaza_server.store.rows import CHANGING, order_of, order_row
 from tolling.errors import LedgerConflictError
 from tolling.ids import OutTradeNo
 from tolling.orders import CAPTURED_STATES, OrderState
 
-_ORDER = sa.select(t.orders).where(t.orders.c.out_trade_no == sa.bindparam("number"))
-# Statements are built once: building one costs more than running it.
-_INSERT = t.orders.insert()
-_UPDATE = (
+_ORDER = Prepared(sa.select(t.orders).where(t.orders.c.out_trade_no == sa.bindparam("number")))
+_INSERT = Prepared(t.orders.insert())
+_UPDATE = Prepared(
     t.orders.update()
     .where(
         t.orders.c.out_trade_no == sa.bindparam("was_number"),
@@ -38,11 +38,13 @@ _UPDATE = (
     )
     .values({name: sa.bindparam(f"new_{name}") for name in CHANGING})
 )
-_APPENDS = {table: table.insert() for table in (t.order_events, t.transfers)}
-_STANDING = sa.select(t.alarms.c.alarm_no).where(
-    t.alarms.c.code == sa.bindparam("b_code"),
-    t.alarms.c.subject == sa.bindparam("b_subject"),
-    t.alarms.c.cleared_ms.is_(None),
+_APPENDS = {table: Prepared(table.insert()) for table in (t.order_events, t.transfers)}
+_STANDING = Prepared(
+    sa.select(t.alarms.c.alarm_no).where(
+        t.alarms.c.code == sa.bindparam("b_code"),
+        t.alarms.c.subject == sa.bindparam("b_subject"),
+        t.alarms.c.cleared_ms.is_(None),
+    )
 )
 
 
@@ -61,18 +63,18 @@ class Work:
         """Write all added rows, one statement per table."""
         added, self._added = self._added, {}
         for table, rows in added.items():
-            self.connection.execute(_APPENDS[table], rows)
+            _APPENDS[table].run_many(self.connection, rows)
 
     # ---- orders ----
 
     def order(self, number: OutTradeNo) -> Order | None:
         """Return an order."""
-        row = self.connection.execute(_ORDER, {"number": number}).mappings().one_or_none()
+        row = _ORDER.run(self.connection, {"number": number}).mappings().one_or_none()
         return None if row is None else order_of(row)
 
     def insert_order(self, order: Order) -> None:
         """Store a new order."""
-        self.connection.execute(_INSERT, order_row(order))
+        _INSERT.run(self.connection, order_row(order))
 
     def update_order(self, before: Order, after: Order) -> None:
         """Store what became of an order.
@@ -86,7 +88,7 @@ class Work:
             "was_state": before.state.value,
             "was_version": before.version,
         }
-        done = self.connection.execute(_UPDATE, {**values, **guard})
+        done = _UPDATE.run(self.connection, {**values, **guard})
         if done.rowcount != 1:
             raise LedgerConflictError(
                 where=f"order {before.out_trade_no}", what="changed by another process meanwhile"
@@ -151,7 +153,7 @@ class Work:
     def note_alarm(self, note: AlarmNote, now_ms: int) -> bool:
         """Raise or clear an alarm. Returns: whether that changed anything."""
         where = {"b_code": note.code.value, "b_subject": note.subject}
-        number = self.connection.execute(_STANDING, where).scalar_one_or_none()
+        number = _STANDING.run(self.connection, where).scalar_one_or_none()
         if note.raised is (number is not None):
             return False
         if note.raised:
