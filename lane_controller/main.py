@@ -174,7 +174,11 @@ def replay(
     segment: Annotated[int | None, typer.Option(help="Only this segment.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a segment.")] = False,
 ) -> None:
-    """Step a journal's events again and compare every command digest; exit 1 on a difference."""
+    """Step a journal's events again and compare every command digest.
+
+    The first difference of each segment is explained. Exit code 0: the same commands everywhere; 1:
+    a segment differs or lacks events; 2: no journal, or a row that this core cannot read.
+    """
     from lane_controller.shell.replaying import replay_segments
     from lane_controller.store import open_journal
 
@@ -187,7 +191,7 @@ def replay(
         typer.echo(json.dumps(result.plain()) if as_json else result.text())
     if not results:
         typer.echo(f"{journal}: holds no segment", err=True)
-    if any(result.difference is not None for result in results):
+    if not all(result.same for result in results):
         sys.exit(EXIT_DIFFERENCE)
 
 

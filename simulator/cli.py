@@ -50,6 +50,54 @@ def site(context: typer.Context) -> None:
     raise typer.Exit(site_app.main(context.args))
 
 
+@app.command("fuzz", context_settings=PASSED_ON, add_help_option=False)
+def fuzz(context: typer.Context) -> None:
+    """Run whole plazas in virtual time, one for each seed, and judge every one."""
+    from simulator.fuzz import command
+
+    command.app(args=context.args, prog_name="toll-sim fuzz")
+
+
+@app.command("day", context_settings=PASSED_ON, add_help_option=False)
+def day(context: typer.Context) -> None:
+    """Run a whole plaza through a day of traffic in virtual time, judged as it goes."""
+    from simulator import cli_day
+
+    cli_day.app(args=context.args, prog_name="toll-sim day")
+
+
+@app.command("scenario", context_settings=PASSED_ON, add_help_option=False)
+def scenario(context: typer.Context) -> None:
+    """Run scenario files, in virtual time or on real processes."""
+    from simulator.scenarios import command
+
+    command.app(args=context.args, prog_name="toll-sim scenario")
+
+
+@app.command("scenario-from", context_settings=PASSED_ON, add_help_option=False)
+def scenario_from(context: typer.Context) -> None:
+    """Make a scenario of a lane's journal."""
+    from simulator.scenarios import command
+
+    command.from_app(args=context.args, prog_name="toll-sim scenario-from")
+
+
+@app.command("chaos", context_settings=PASSED_ON, add_help_option=False)
+def chaos(context: typer.Context) -> None:
+    """Kill, freeze, cut and fill up a plaza of real processes under traffic, and judge it."""
+    from simulator.chaos import command
+
+    command.app(args=context.args, prog_name="toll-sim chaos")
+
+
+@app.command("faults")
+def faults() -> None:
+    """Print every fault there is: what breaks, where it exists and how it appears."""
+    from simulator.world import catalogue
+
+    typer.echo(catalogue.page(), nl=False)
+
+
 @app.command("broker")
 def broker(
     plaza: Annotated[str, typer.Option(help="The plaza's number, six digits.")] = "330101",

@@ -51,6 +51,11 @@ def plate_early(draft: Draft) -> None:
     if before is not None and before.plate_read == fact.plate:
         return  # The camera speaks once more of the vehicle under the boom.
     draft.put(early_plate=fact.plate, early_at_ns=draft.now_ns)
+    back_on_loop_1 = draft.state.loop_1_on_at_ns is not None
+    if before is not None and before.plate_read is not None and back_on_loop_1:
+        # Loop 1 came back within a second, as under a drawbar trailer; but a trailer carries no
+        # other plate in front. It is the next vehicle, bumper to bumper: a presence of its own.
+        draft.put(leaving_holds_loop_1=False)
 
 
 def tag_early(draft: Draft) -> None:

@@ -159,11 +159,24 @@ def _limits_healthy(draft: Draft) -> None:
 def _under_boom_changed(draft: Draft, reading: Reading) -> None:
     if reading.occupied:
         draft.put(clear_since_ns=None)
-        if draft.state.boom is Boom.LOWERING:
-            raise_boom(draft, cmd.RaiseReason.SAFETY, None)
-            draft.alarm(AlarmCode.LOWER_OBSTRUCTED, "", "something came under the lowering boom")
+        if _coming_down(draft):
+            _turn(draft)
         return
     restart_clear(draft)
+
+
+def _coming_down(draft: Draft) -> bool:
+    """Return whether the boom is on its way down by our command, also one that is overdue there:
+    a slow boom is still a boom that comes down."""
+    if draft.state.boom is Boom.LOWERING:
+        return True
+    late = any(alarm.code == AlarmCode.BOOM_NOT_DOWN.value for alarm in draft.state.alarms)
+    return draft.state.boom is Boom.MOVED and late
+
+
+def _turn(draft: Draft) -> None:
+    raise_boom(draft, cmd.RaiseReason.SAFETY, None)
+    draft.alarm(AlarmCode.LOWER_OBSTRUCTED, "", "something came under the lowering boom")
 
 
 def restart_clear(draft: Draft) -> None:
@@ -234,7 +247,10 @@ def lower_answered(draft: Draft) -> None:
     """The driver pulsed, or refused after reading the detectors afresh."""
     fact = draft.event.fact
     assert isinstance(fact, LowerAnswered)
-    if fact.refusal is None or draft.state.boom is not Boom.LOWERING:
+    if fact.refusal is None:
+        _lower_pulsed(draft)
+        return
+    if draft.state.boom is not Boom.LOWERING:
         return
     up = draft.state.reading(Point.BOOM_UP) is Reading.ON
     draft.put(boom=Boom.UP if up else Boom.MOVED, lower_refusals=draft.state.lower_refusals + 1)
@@ -246,6 +262,23 @@ def lower_answered(draft: Draft) -> None:
         draft.alarm(AlarmCode.BOOM_NOT_DOWN, "", f"lowering is refused: {fact.refusal}")
     draft.put(clear_since_ns=None)
     restart_clear(draft)
+
+
+def _lower_pulsed(draft: Draft) -> None:
+    """The boom comes down from this moment on, however long ago it was asked for.
+
+    A slow disk or line may have held the pulse back, even until it was given up: then the boom that
+    left its limit meanwhile did so by our command.
+    """
+    if draft.state.boom in (Boom.UP, Boom.MOVED, Boom.UNKNOWN):
+        draft.put(boom=Boom.LOWERING)
+        draft.clear(AlarmCode.BOOM_MOVED)
+        under = draft.state.config.under_boom
+        if any(draft.state.reading(point).occupied for point in under):
+            _turn(draft)
+            return
+    if draft.state.boom is Boom.LOWERING:
+        draft.wake("boom", draft.limits.boom_travel_ms)
 
 
 def barrier_failed(draft: Draft) -> None:

@@ -42,6 +42,7 @@ SAFETY_RULES: tuple[Rule, ...] = (interlock.lower_when_allowed,)
 JOINT_RULES: tuple[Rule, ...] = (
     presence.leaving_clears,
     presence.go_under_boom,
+    presence.follow_under_boom,
     presence.begin_presence,
     presence.watch_window,
     _resume_when_sure,

@@ -9,12 +9,10 @@ backed_out when both loops are free for 1 s and loop 2 was never occupied.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from lane_controller.core import commands as cmd
 from lane_controller.core import identify
 from lane_controller.core.draft import Draft
-from lane_controller.core.events import InputChanged, Started
+from lane_controller.core.events import InputChanged, PlateRead, Started
 from lane_controller.core.limits import (
     LOOP_2_PASS_MS_MIN,
     PRESENCE_GAP_MS,
@@ -26,6 +24,7 @@ from lane_controller.core.limits import (
 from lane_controller.core.states import Boom, LaneMode, LeavingPhase, Passage, Phase
 from tolling.alarms import AlarmCode
 from tolling.clock import NS_PER_MS
+from tolling.evolve import evolve
 from tolling.ids import make_passage_id
 from tolling.inputs import Point, Reading
 from tolling.pictures import DisplayPicture, PictureKind
@@ -57,9 +56,19 @@ def loop_changed(draft: Draft) -> None:
 
 
 def loop_1_gap_over(draft: Draft) -> None:
-    """Loop 1 has been free for 1 s: the vehicle under the boom has left it."""
-    if draft.state.reading(Point.LOOP_1) is Reading.OFF:
-        draft.put(leaving_holds_loop_1=False)
+    """Loop 1 has been free for 1 s: the vehicle under the boom has left it.
+
+    So has whoever held it last, close behind that one: what was read of it is not the next one's.
+    """
+    state = draft.state
+    if state.reading(Point.LOOP_1) is not Reading.OFF:
+        return
+    draft.put(leaving_holds_loop_1=False)
+    held_ns, free_ns = state.loop_1_on_at_ns, state.loop_1_free_at_ns
+    if state.arriving is not None or held_ns is None or free_ns is None:
+        return
+    if held_ns <= state.early_at_ns <= free_ns:
+        draft.put(early_plate=None, early_tag=None)
 
 
 # ---- joint rules, each returns whether it changed anything ----
@@ -115,9 +124,20 @@ def go_under_boom(draft: Draft) -> bool:
         if on_loop_1 and not passage.crept:
             draft.put_passage(crept=True)
             draft.remark("crept")
-        return False
+        if not _drove_into_boom(draft):
+            return False
+        # The next vehicle in a queue may close up before this one is off loop 1: then no loop ever
+        # tells that it has gone.
     _leave_window(draft, holds_loop_1=on_loop_1)
     return True
+
+
+def _drove_into_boom(draft: Draft) -> bool:
+    """Return whether the curtain is broken just now: nobody stands there who is still to pay."""
+    fact = draft.event.fact
+    if not isinstance(fact, InputChanged) or fact.point is not Point.CURTAIN:
+        return False
+    return fact.reading is Reading.ON and Point.CURTAIN in draft.state.config.under_boom
 
 
 def _leave_window(draft: Draft, *, holds_loop_1: bool) -> None:
@@ -144,19 +164,31 @@ def _leave_window(draft: Draft, *, holds_loop_1: bool) -> None:
     _window_empty(draft)
 
 
-def _follow_close(draft: Draft) -> None:
-    """The second vehicle left loop 1 while the first held loop 2: under one raise, or its own."""
+def follow_under_boom(draft: Draft) -> bool:
+    """A vehicle that came onto loop 2 right behind another breaks the curtain: it follows, and need
+    not be off loop 1 before the next one takes that."""
+    state = draft.state
+    if state.arriving is None or state.leaving is None or not state.arriving.crept:
+        return False
+    if not _drove_into_boom(draft):
+        return False
+    _follow_close(draft, holds_loop_1=state.reading(Point.LOOP_1).occupied)
+    return True
+
+
+def _follow_close(draft: Draft, *, holds_loop_1: bool = False) -> None:
+    """The second vehicle goes through while the first held loop 2: under one raise, or its own."""
     first = draft.state.leaving
     assert first is not None
     if not draft.passage.released:
         draft.remark("tailgated")
         draft.note("tailgated")
     follower = draft.passage
-    draft.put(leaving=replace(first, remarks=(*first.remarks, "followed_closely")))
+    draft.put(leaving=evolve(first, remarks=(*first.remarks, "followed_closely")))
     _end_leaving(draft)
     assert draft.state.leaving is None
     draft.put(arriving=follower)
-    _leave_window(draft, holds_loop_1=False)
+    _leave_window(draft, holds_loop_1=holds_loop_1)
 
 
 def leaving_clears(draft: Draft) -> bool:
@@ -168,6 +200,9 @@ def leaving_clears(draft: Draft) -> bool:
     if held and state.leaving_phase is LeavingPhase.CLEARING:
         draft.put(leaving_phase=LeavingPhase.UNDER_BOOM)
         draft.no_wake("leaving")
+        if state.arriving is not None and state.reading(Point.LOOP_1).occupied:
+            # That one is wholly off loop 1: what comes onto loop 2 now may be the next.
+            draft.put_passage(crept=True)
         return True
     if not held and state.leaving_phase is LeavingPhase.UNDER_BOOM:
         draft.put(leaving_phase=LeavingPhase.CLEARING)
@@ -213,7 +248,7 @@ def _never_left(draft: Draft) -> None:
     passage = draft.state.leaving
     assert passage is not None
     draft.put(
-        arriving=replace(passage, phase=Phase.RELEASED),
+        arriving=evolve(passage, phase=Phase.RELEASED),
         leaving=None,
         leaving_phase=LeavingPhase.ABSENT,
         leaving_holds_loop_1=False,
@@ -262,20 +297,47 @@ def watch_window(draft: Draft) -> bool:
         draft.put_passage(under_seen=True)
         if not passage.released and state.leaving is None:
             draft.alarm(AlarmCode.VIOLATION, "", UNAUTHORISED)
-    if loop_1 is Reading.OFF:
-        draft.wake("presence", PRESENCE_GAP_MS)
-    else:
+    if loop_1 is not Reading.OFF:
         draft.no_wake("presence")
+    elif fact.point is Point.LOOP_1 or _second_is_over(draft):
+        # An edge of loop 2 does not begin the second anew: it is loop 1's.
+        draft.wake("presence", PRESENCE_GAP_MS)
     return False
+
+
+def _second_is_over(draft: Draft) -> bool:
+    """Return whether loop 1 has been free for 1 s already, as far as is known."""
+    free_at = draft.state.loop_1_free_at_ns
+    return free_at is None or draft.now_ns - free_at >= GAP_NS
 
 
 def _still_there(draft: Draft) -> None:
     if not draft.passage.under_seen:
         return
-    draft.put_passage(under_seen=False)
+    draft.put_passage(under_seen=False, maybe_followed=True)
     leaving = draft.state.leaving
     if leaving is None or leaving.released:
         draft.clear(AlarmCode.VIOLATION)
+
+
+def plate_at_window(draft: Draft) -> None:
+    """Take the camera's word for the vehicle at the window, which need not be the one it was.
+
+    One that drives through unpaid with another close behind leaves loop 1 for less than a second,
+    or not at all. Only the plate tells then whose toll the driver at the window is asked for.
+    """
+    fact = draft.event.fact
+    assert isinstance(fact, PlateRead)
+    before = draft.passage.plate_read
+    other = before is not None and fact.plate is not None and before.text != fact.plate.text
+    may_have_left = draft.passage.maybe_followed or draft.passage.crept
+    if other and may_have_left and draft.state.leaving is None:
+        draft.put(early_plate=fact.plate, early_at_ns=draft.now_ns)
+        _leave_window(draft, holds_loop_1=False)
+        if draft.state.reading(Point.LOOP_2) is Reading.OFF:
+            _end_leaving(draft)
+    elif draft.state.phase is Phase.IDENTIFYING:
+        identify.plate_read(draft)
 
 
 def _on_loop_2(draft: Draft) -> bool:
@@ -329,7 +391,7 @@ def _hand_over_orders(draft: Draft) -> None:
             draft.emit(cmd.ForgetCode(keyed_hash=order.keyed_hash))
             if not order.handed_over:
                 draft.emit(cmd.CancelOrder(out_trade_no=order.out_trade_no))
-                order = replace(order, handed_over=True)
+                order = evolve(order, handed_over=True)
         orders.append(order)
     draft.put_passage(orders=tuple(orders))
 

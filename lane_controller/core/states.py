@@ -195,6 +195,9 @@ class Passage:
     """Loop 2 was touched before release."""
     under_seen: bool = False
     """Since the vehicle left loop 1, something was on loop 2: it went on, not back."""
+    maybe_followed: bool = False
+    """It was seen so, and then loop 1 was held again within a second: it stands there still, or the
+    next one close behind does."""
     operator: str | None = None
     operator_reason: str | None = None
     remarks: tuple[str, ...] = ()

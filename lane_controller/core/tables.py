@@ -148,8 +148,14 @@ INTERLOCK: Table = {
     ev.InputChanged: _everywhere(Boom, _go(interlock.input_changed, *_BOOMS)),
     ev.LowerAnswered: _only(
         Boom,
-        {Boom.LOWERING: _go(interlock.lower_answered, Boom.LOWERING, Boom.UP, Boom.MOVED)},
-        Ignore("the boom went another way meanwhile"),
+        {
+            Boom.LOWERING: _go(interlock.lower_answered, Boom.LOWERING, Boom.UP, Boom.MOVED),
+            **{
+                boom: _go(interlock.lower_answered, boom, Boom.LOWERING, Boom.RAISING)
+                for boom in (Boom.UP, Boom.MOVED, Boom.UNKNOWN)
+            },
+        },
+        Ignore("the boom is down, or was raised meanwhile"),
     ),
     ev.BarrierFailed: {boom: _go(interlock.barrier_failed, boom) for boom in Boom},
     **_rest(
@@ -210,9 +216,13 @@ ARRIVING: Table = {
         {
             Phase.ABSENT: _go(identify.plate_early, Phase.ABSENT),
             Phase.UNSURE: _go(identify.plate_read, *_PHASES),
-            Phase.IDENTIFYING: _go(identify.plate_read, *_PRICING),
+            Phase.IDENTIFYING: _go(presence.plate_at_window, Phase.ABSENT, *_PRICING),
+            Phase.PRICED: _go(presence.plate_at_window, Phase.ABSENT, Phase.PRICED),
+            Phase.HELD: _go(presence.plate_at_window, Phase.ABSENT, Phase.HELD),
+            Phase.TENDER: _go(presence.plate_at_window, Phase.ABSENT, Phase.TENDER),
+            Phase.PAYING: _go(presence.plate_at_window, Phase.ABSENT, Phase.PAYING),
         },
-        Ignore("the plate came after its time, or again"),
+        Ignore("cash is being taken for it, or it is released: the plate came too late"),
     ),
     ev.TagRead: _only(
         Phase,

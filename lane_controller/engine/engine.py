@@ -22,7 +22,7 @@ from lane_controller.core import events as ev
 from lane_controller.core import journalled as row
 from lane_controller.core.lane import step, step_aside
 from lane_controller.core.limits import CORE_VERSION
-from lane_controller.core.states import LaneMode, LaneState
+from lane_controller.core.states import Boom, LaneMode, LaneState
 from lane_controller.engine import effects as fx
 from lane_controller.engine import inputs as inp
 from lane_controller.engine.calls import (
@@ -359,6 +359,9 @@ class LaneEngine:
             self._take(ev.StoreChanged(store=self._store))
 
     def _too_late(self, effect: fx.Effect) -> bool:
+        if is_lower(effect):
+            # Given up while the disk was slow: what was clear then need not be clear now.
+            return self.state.boom is not Boom.LOWERING
         if not pays_too_late(self.state.arriving, effect):
             return False
         if isinstance(effect, fx.PlazaCall):

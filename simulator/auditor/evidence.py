@@ -25,6 +25,8 @@ class CapturedTrade:
     paid_at_us: int | None
     code_no: int
     """Which code paid it; two trades with one number are one code used twice."""
+    payer: int | None = None
+    """The vehicle whose driver's wallet paid; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,3 +133,10 @@ class Evidence:
     restarts: tuple[Restart, ...]
     misread_plates: bool
     """A camera fault ran: plates on records need not be the drivers'."""
+    borrowed: tuple[tuple[int, int], ...] = ()
+    """(vehicle, owner): a driver held up a code of another driver's wallet."""
+    false_limit: frozenset[str] = frozenset()
+    """Lanes whose upper limit switch said up where it was not: the lane can only believe it."""
+    lying: frozenset[str] = frozenset()
+    """Lanes with a loop that saw vehicles of the lane beside, or none of its own: how many went
+    through there nobody in the lane can know."""

@@ -8,10 +8,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from simulator.auditor.evidence import AuditedRecord, Evidence, Tapped
+from simulator.auditor.evidence import AuditedRecord, DriverStory, Evidence, Tapped
 
 OPEN = frozenset({"created", "sent", "waiting", "unknown", "closing"})
 UNSETTLED = OPEN | {"refund_due", "refunding", "mismatch"}
+STUCK = "refund_stuck"
+"""The platform refuses the refund for good: a person's to end, with a figure of its own."""
 PHONE = frozenset({"alipay", "wechat", "unionpay"})
 
 
@@ -49,8 +51,10 @@ def m1_legs(seen: Evidence) -> Iterator[str]:
         held = books[number].captured_fen - books[number].refunded_fen if number in books else 0
         if held != fen:
             yield f"order {number}: the record says {fen}, the platform holds {held}"
+    stuck = {order.out_trade_no for order in seen.orders if order.state == STUCK}
     for number, trade in sorted(books.items()):
-        if number not in amount and trade.captured_fen != trade.refunded_fen:
+        kept = trade.captured_fen != trade.refunded_fen
+        if number not in amount and kept and number not in stuck:
             yield f"order {number}: captured, named by no record and not given back"
     yield from _m1_drivers(seen)
 
@@ -64,17 +68,56 @@ def _m1_drivers(seen: Evidence) -> Iterator[str]:
         for leg in body.get("legs", []):
             kind = "phone" if leg["tender"] in PHONE else leg["tender"]
             applied[plate or ""][kind] += leg["amount_fen"]
-    for driver in seen.drivers:
-        if driver.plate is None or not driver.gone or driver.plate not in applied:
+    stuck, nameless = _stuck_of(seen), _nameless_legs(seen)
+    for group in _purses(seen):
+        told = [driver for driver in group if driver.plate in applied]
+        if len(told) < len(group) or not all(driver.gone for driver in group):
             continue
-        said = applied[driver.plate]
-        for kind, fen in (
-            ("phone", driver.phone_fen),
-            ("cash", driver.cash_fen),
-            ("etc", driver.etc_fen),
-        ):
-            if fen != said[kind]:
-                yield f"vehicle {driver.vehicle_id}: paid {fen} by {kind}, applied {said[kind]}"
+        for kind in ("phone", "cash", "etc"):
+            paid = sum(getattr(driver, f"{kind}_fen") for driver in group)
+            if kind == "phone":
+                paid -= sum(stuck[driver.vehicle_id] for driver in group)
+            claimed = sum(applied[driver.plate or ""][kind] for driver in group)
+            lanes = {driver.lane_id for driver in group}
+            if paid != claimed and not any(nameless[lane, kind, paid - claimed] for lane in lanes):
+                who = ", ".join(str(driver.vehicle_id) for driver in group)
+                yield f"vehicle {who}: paid {paid} by {kind}, applied {claimed}"
+
+
+def _nameless_legs(seen: Evidence) -> Counter[tuple[str, str, int]]:
+    """Return lane, tender and amount of every leg on a record without a plate: after a restart a
+    vehicle may be a new one to its lane, and no camera looks at it again."""
+    legs: Counter[tuple[str, str, int]] = Counter()
+    for record, body in bodies(seen.plaza_records):
+        if body.get("plate") is None:
+            for leg in body.get("legs", []):
+                kind = "phone" if leg["tender"] in PHONE else leg["tender"]
+                legs[record.lane_id, kind, leg["amount_fen"]] += 1
+    return legs
+
+
+def _stuck_of(seen: Evidence) -> Counter[int]:
+    """Return by payer what a platform keeps though it was asked to give it back (M2's one
+    exception)."""
+    stuck = {order.out_trade_no for order in seen.orders if order.state == STUCK}
+    kept: Counter[int] = Counter()
+    for trade in seen.trades:
+        if trade.out_trade_no in stuck and trade.payer is not None:
+            kept[trade.payer] += trade.captured_fen - trade.refunded_fen
+    return kept
+
+
+def _purses(seen: Evidence) -> Iterator[list[DriverStory]]:
+    """Yield the drivers, those together who held up one another's codes: one's wallet may have
+    paid for the other."""
+    head = {driver.vehicle_id: driver.vehicle_id for driver in seen.drivers}
+    for one, other in seen.borrowed:
+        old, new = head[one], head[other]
+        head = {vehicle: new if top == old else top for vehicle, top in head.items()}
+    groups: dict[int, list[DriverStory]] = defaultdict(list)
+    for driver in seen.drivers:
+        groups[head[driver.vehicle_id]].append(driver)
+    yield from groups.values()
 
 
 def m2_ends(seen: Evidence) -> Iterator[str]:

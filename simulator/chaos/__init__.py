@@ -1,1 +1,2 @@
-"""Kills and faults done to child processes."""
+"""Chaos on real processes: a plaza under traffic that is killed, frozen, cut off and filled up, and
+is judged at the end by the same auditor as the virtual world."""

@@ -6,18 +6,20 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from simulator.auditor import Restart, Verdict, audit
 from simulator.demo import report
-from simulator.demo.attendants import NotNowError, lane_status
-from simulator.demo.evidence import Outside, ask_outside, gather
+from simulator.demo.evidence import ask_outside, gather
 from simulator.demo.files import Layout
 from simulator.demo.http import Api, CallFailedError
 from simulator.demo.town import Town
 from simulator.demo.traffic import Traffic, drawn_behaviours
+from simulator.stack.evidence import Outside
+from simulator.stack.operator_port import OperatorPort, PortError
 
 START_S = 15
 PER_VEHICLE_S = 10
@@ -60,7 +62,7 @@ async def judged_run(
             at_rest = True
         except TimeoutError:
             at_rest = False
-        outside = await _ask(town, traffic)
+        outside = await _ask(town)
     restarts = tuple(_restarts(town))
     evidence = gather(
         layout, outside, tapped=tuple(town.tap.seen), restarts=restarts, at_rest=at_rest
@@ -70,10 +72,10 @@ async def judged_run(
     return Judged(figures=figures, verdict=verdict, problem=report.failed(figures, wanted=vehicles))
 
 
-async def _ask(town: Town, traffic: Traffic) -> Outside:
+async def _ask(town: Town) -> Outside:
     async with aiohttp.ClientSession() as session:
         platform = Api(session, town.platform["control_url"])
-        return await ask_outside(town.site, platform, traffic.lane_of)
+        return await ask_outside(town.site, platform)
 
 
 async def _wait_rest(town: Town, vehicles: int) -> None:
@@ -82,7 +84,7 @@ async def _wait_rest(town: Town, vehicles: int) -> None:
         try:
             if await _rests(town, vehicles):
                 return
-        except (CallFailedError, NotNowError, OSError, ValueError):
+        except (CallFailedError, PortError):
             pass  # Whoever is being started again is asked again.
         await asyncio.sleep(LOOK_S)
 
@@ -92,12 +94,18 @@ async def _rests(town: Town, vehicles: int) -> bool:
     if status["vehicles"]["gone"] < vehicles:
         return False
     for lane in town.layout.lanes:
-        said = await lane_status(town.layout.socket(lane))
+        said = await asyncio.to_thread(_lane_status, town.layout.socket(lane))
         if said["unsent_records"] or said["arriving"] or said["leaving"]:
             return False
         if said["barrier"] != "down":
             return False
     return not (await town.plaza.health())["open_orders"]
+
+
+def _lane_status(socket: Path) -> dict[str, Any]:
+    """Return what a lane says of itself at its operator port. Raises: PortError."""
+    with OperatorPort(socket) as port:
+        return port.status()
 
 
 def _restarts(town: Town) -> list[Restart]:

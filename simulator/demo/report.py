@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from simulator.auditor import Verdict
-from simulator.demo.evidence import Outside, rows
 from simulator.demo.files import Layout
+from simulator.stack.evidence import Outside, by_tender, rows
 
 P99_FROM = 200
 """Fewer samples give no p99."""
-TENDERS = ("alipay", "cash", "etc")
 _OPEN = (
     "SELECT count(*) AS n FROM orders"
     " WHERE state IN ('created', 'sent', 'waiting', 'unknown', 'closing')"
@@ -63,15 +61,6 @@ def unsent(layout: Layout, lane: str) -> int:
     """Return how many sealed or unsealed records of a lane the plaza has not acknowledged."""
     journal = layout.journal(lane)
     return int(rows(journal, _UNSENT)[0]["n"]) + int(rows(journal, _UNSEALED)[0]["n"])
-
-
-def by_tender(bodies: Iterable[str | bytes]) -> dict[str, int]:
-    """Return how many passages each tender settled, by the sealed records."""
-    counts = dict.fromkeys(TENDERS, 0)
-    for body in bodies:
-        for tender in {leg["tender"] for leg in json.loads(body).get("legs", [])}:
-            counts[tender] = counts.get(tender, 0) + 1
-    return counts
 
 
 def percentile(samples: Sequence[float | None], percent: int) -> float | None:

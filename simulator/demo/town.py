@@ -21,13 +21,19 @@ import aiohttp
 
 from simulator import broker as brokers
 from simulator.demo import files
-from simulator.demo.attendants import OPERATOR, Attendants
 from simulator.demo.child import argv_of
 from simulator.demo.children import READY_S, Child, ChildFailedError, Facts, Spec, json_line
 from simulator.demo.http import PlazaApi, SiteApi
-from simulator.demo.tap import PlazaProxy, Tap
+from simulator.stack.booth import Booth
+from simulator.stack.evidence import settled_by
+from simulator.stack.proxy import Proxy
+from simulator.stack.site_client import SiteClient
+from simulator.stack.taps import Tap
+from simulator.stack.wires import address_of
 
 PLAZA_ID = "330101"
+OPERATOR = "901"
+"""The attendant at every lane's window."""
 PAGE_PORT = 8090
 """The pages' usual port; where it is taken, a free one."""
 
@@ -64,6 +70,7 @@ class Town:
         self.site: SiteApi
         self.plaza: PlazaApi
         self._running: list[asyncio.Task[None]] = []
+        self._site_facts: Facts = {}
         self._devices: dict[str, Any] = {}
         self._public_file = Path()
         self._admin_token = ""
@@ -100,7 +107,7 @@ class Town:
             kept.callback(self._end_tasks)
             await self._start_outside(tasks)
             await self._start_plaza(tasks, kept)
-            await self._start_lanes(tasks)
+            await self._start_lanes(tasks, kept)
             self._task(tasks, self._start_page(tasks), "start page")
             yield
 
@@ -141,6 +148,7 @@ class Town:
         self.site = SiteApi(self._session, facts["control_url"])
         self.urls["site"] = facts["control_url"]
         self.platform = facts["platform"]
+        self._site_facts = facts
         self._devices = {lane["lane_id"]: lane["devices"] for lane in facts["lanes"]}
 
     async def _make_plaza(self) -> None:
@@ -159,15 +167,17 @@ class Town:
         await self._child(tasks, "plaza", argv, json_line("url"), self._plaza_up)
         self._lane_plaza_url = self.urls["plaza"]
         if self.judged:
-            proxy = PlazaProxy(self.tap, self._session, self.urls["plaza"])
-            self._lane_plaza_url = await kept.enter_async_context(proxy.serving())
+            proxy = Proxy("lanes-plaza", listen=self.tap.http)
+            proxy.lead_to(address_of(self.urls["plaza"]))
+            await kept.enter_async_context(proxy.serving())
+            self._lane_plaza_url = f"http://{brokers.LOOPBACK}:{proxy.port}"
 
     def _plaza_up(self, facts: Facts) -> None:
         self.urls["plaza"] = facts["url"]
         self.plaza = PlazaApi(self._session, facts["url"], token=self._admin_token)
         files.fix_plaza_port(self.layout, facts["url"])
 
-    async def _start_lanes(self, tasks: asyncio.TaskGroup) -> None:
+    async def _start_lanes(self, tasks: asyncio.TaskGroup, kept: AsyncExitStack) -> None:
         pin = f"{secrets.randbelow(10**8):08d}"
         await self.plaza.add_attendant(OPERATOR, name="demo", pin=pin)
         for lane in self.layout.lanes:
@@ -193,9 +203,18 @@ class Town:
                 for lane in self.layout.lanes
             )
         )
-        sockets = {lane: self.layout.socket(lane) for lane in self.layout.lanes}
-        attendants = Attendants(site=self.site, sockets=sockets, pin=pin)
-        self._task(tasks, attendants.serve(), "attendants")
+        layout = self.layout
+        booth = Booth(
+            SiteClient(self._site_facts),
+            lanes=layout.lanes,
+            sockets=layout.socket,
+            operator=OPERATOR,
+            pin=pin,
+            settled=lambda lane, passage: settled_by(layout.journal(lane), passage),
+            helps=False,
+        )
+        booth.start()
+        kept.push_async_callback(asyncio.to_thread, booth.close)
 
     async def _start_page(self, tasks: asyncio.TaskGroup) -> None:
         password = self.layout.root / "page.password"

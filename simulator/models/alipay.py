@@ -18,7 +18,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulator.models.alipay_books import AlipayBooks, business_failed
 from simulator.models.alipay_orders import named_trade
@@ -107,6 +107,8 @@ class Reply:
     """From the request's last byte to the first byte of the answer, or to the break."""
     dropped: bool = False
     """Break the connection after *body*; with an empty body not even the status line is written."""
+    unsent: bool = False
+    """The connection was never good: the caller knows that nothing of the request was sent."""
 
 
 class AlipayModel:
@@ -276,6 +278,8 @@ class AlipayModel:
         elif kind is PlatformFault.HTTP_429:
             retry = ("Retry-After", "1")
             reply = self._plain(429, b"Too Many Requests\n", retry, delay_ns=delay_ns)
+        elif kind is PlatformFault.CERTIFICATE_EXPIRED:
+            reply = replace(_broken(0), unsent=True)
         elif kind is not PlatformFault.DROPPED_BEFORE:
             node, reply = self._error_answer(request, kind, fault.sub_code, delay_ns)
         self._note(request.method, request.biz, kinds, node, carried_out=carried_out)
@@ -337,7 +341,7 @@ class AlipayModel:
         name = node_name(request.method)
         text = node_text(node, awkward=kind is PlatformFault.AWKWARD_JSON)
         signed = text.encode(request.charset, "replace")
-        if kind is PlatformFault.BAD_SIGNATURE:
+        if kind in (PlatformFault.BAD_SIGNATURE, PlatformFault.KEY_CHANGED):
             signed += b" "
         sign = None if kind is PlatformFault.MISSING_SIGNATURE else signature_of(self._keys, signed)
         tail = ""

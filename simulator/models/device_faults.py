@@ -59,6 +59,10 @@ class DeviceFault(StrEnum):
     """The reader refuses the charge."""
     ANSWER_LOST = "answer_lost"
     """Carried out, and the answer never comes."""
+    REBOOT = "reboot"
+    """Module *where* restarts: its relays drop at once and it is silent while the fault stands."""
+    CROSSTALK = "crosstalk"
+    """Loop *where* also sees what stands on the same loop of the lane beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,11 @@ class PlatformFault(StrEnum):
     """Carried out; the connection breaks after ``ms`` more without a byte of answer."""
     SLOW = "slow"
     """Carried out at once, answered ``ms`` later than usual."""
+    KEY_CHANGED = "key_changed"
+    """The platform signs with a key the merchant has not been given yet."""
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    """The TLS handshake fails: nothing of the request is sent. The simulated gateway speaks plain
+    HTTP, so on wires the connection breaks at once."""
 
 
 class Stage(StrEnum):
@@ -116,6 +121,8 @@ STAGES: dict[PlatformFault, Stage] = {
     PlatformFault.HALF_ANSWER: Stage.TRANSPORT,
     PlatformFault.ANSWER_LOST: Stage.TRANSPORT,
     PlatformFault.SLOW: Stage.PACE,
+    PlatformFault.KEY_CHANGED: Stage.ANSWER,
+    PlatformFault.CERTIFICATE_EXPIRED: Stage.ARRIVAL,
 }
 
 _ONLY_ON: dict[PlatformFault, str] = {

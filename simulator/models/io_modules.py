@@ -31,6 +31,8 @@ _FAULTS = frozenset(
         DeviceFault.DROPPED,
         DeviceFault.CORRUPTED,
         DeviceFault.ANSWER_LOST,
+        DeviceFault.REBOOT,
+        DeviceFault.CROSSTALK,
     }
 )
 
@@ -67,9 +69,18 @@ class Wiring:
 class IoModules:
     """All modules of one lane, with their faults."""
 
-    def __init__(self, plant: Plant, lane: LaneId, *, wiring: Wiring | None = None) -> None:
+    def __init__(
+        self,
+        plant: Plant,
+        lane: LaneId,
+        *,
+        wiring: Wiring | None = None,
+        beside: LaneId | None = None,
+    ) -> None:
+        """Wire the lane. *beside*: the lane next to it, whose vehicles CROSSTALK lets it see."""
         self._plant = plant
         self.lane = lane
+        self.beside = beside
         self.wiring = Wiring() if wiring is None else wiring
         self._board = TroubleBoard(_FAULTS)
         self._relays: dict[Output, bool] = dict.fromkeys(Output, False)
@@ -80,7 +91,10 @@ class IoModules:
 
     def inject(self, trouble: DeviceTrouble, now_ns: int) -> int:
         """Arm a fault and return its number. Raises: ValueError: not a fault of I/O modules."""
-        return self._board.inject(trouble, now_ns)
+        fault_id = self._board.inject(trouble, now_ns)
+        if trouble.kind is DeviceFault.REBOOT:
+            self.drop_relays(now_ns, module=trouble.where)
+        return fault_id
 
     def clear(self, fault_id: int | None = None) -> bool:
         """Disarm one fault, or all. Returns False where the number is unknown."""
@@ -94,7 +108,9 @@ class IoModules:
 
     def answers(self, module: str, now_ns: int) -> bool:
         """Return whether *module* answers at all; ask once for each request, it is counted."""
-        return not self._board.standing(DeviceFault.SILENT, now_ns, where=module)
+        if self._board.standing(DeviceFault.SILENT, now_ns, where=module):
+            return False
+        return not self._board.standing(DeviceFault.REBOOT, now_ns, where=module)
 
     def transfer(self, module: str, now_ns: int) -> Transfer:
         """Return what becomes of one request to *module*, sent now."""
@@ -110,6 +126,9 @@ class IoModules:
         """Return the current on *point*'s input as its module sees it."""
         self._plant.catch_up(now_ns // 1_000)
         on = self._plant.inputs(self.lane).get(point, False)
+        if not on and self.hears_beside(point, now_ns):
+            assert self.beside is not None, "crosstalk comes from a lane"
+            on = self._plant.inputs(self.beside).get(point, False)
         free_is_live = point in DETECTORS and point not in self.wiring.energised_occupied
         level = on != free_is_live
         if self._board.standing(DeviceFault.CUT_WIRE, now_ns, where=point):
@@ -122,6 +141,12 @@ class IoModules:
         if chatter is not None and now_ns // ((chatter.ms or CHATTER_MS) * 1_000_000) % 2:
             level = not level
         return level
+
+    def hears_beside(self, point: Point, now_ns: int) -> bool:
+        """Return whether *point* also sees the vehicles of the lane beside."""
+        if self.beside is None:
+            return False
+        return self._board.standing(DeviceFault.CROSSTALK, now_ns, where=point)
 
     def reading(self, point: Point, now_ns: int) -> Reading:
         """Return what a driver makes of *point*: UNKNOWN where its module does not answer."""
@@ -171,6 +196,14 @@ class IoModules:
         self._set(output, True, now_ns)
         entry = (now_ns + ms * 1_000_000, output, self._pulse_no[output])
         heapq.heappush(self._pulses, entry)
+
+    def drop_relays(self, now_ns: int, *, module: str = "") -> None:
+        """Drop every relay of *module* (empty = all), as a module without power does."""
+        self.tick(now_ns)
+        for output in Output:
+            if module in ("", self.wiring.module_of(output)):
+                self._pulse_no[output] += 1
+                self._set(output, False, now_ns)
 
     def due_ns(self) -> int | None:
         """Return when ``tick`` must be called next, or None."""

@@ -101,6 +101,10 @@ class Behaviour:
     stall_us: int = 6 * _S
     again_us: int = 5 * _S
     """Nothing on the display changed since the phone was held up: hold it up once more."""
+    second_phone_us: int | None = None
+    """From holding up the phone to a second one, which the passenger holds up."""
+    drives_off_us: int | None = None
+    """From holding up the phone to driving off, boom or no boom."""
 
     def __post_init__(self) -> None:
         assert self.tries_max >= 1, "a driver tries once at the least"
@@ -134,6 +138,14 @@ BEHAVIOURS: dict[str, Behaviour] = {
         Behaviour(name="tailgates", leaving=Leaving.TAILGATES),
         Behaviour(name="stalls_under_boom", leaving=Leaving.STALLS),
         Behaviour(name="runs_through", leaving=Leaving.RUNS),
+        Behaviour(name="two_phones", second_phone_us=1_200_000),
+        Behaviour(name="drives_off", will=WalletWill.NEVER_CONFIRMS, drives_off_us=3 * _S),
+        Behaviour(
+            name="pays_after_leaving",
+            will=WalletWill.CONFIRMS,
+            confirm_us=4 * _S,
+            drives_off_us=1_500_000,
+        ),
     )
 }
 """Every named kind of driver."""
@@ -170,6 +182,10 @@ UNRULY_MIX: dict[str, int] = {
     "pays_and_backs_out": 1,
     "tailgates": 2,
     "stalls_under_boom": 1,
+    "runs_through": 1,
+    "two_phones": 3,
+    "drives_off": 1,
+    "pays_after_leaving": 2,
 }
 """Every trouble a driver can make, often enough to be seen in a few hundred cars."""
 

@@ -30,7 +30,7 @@ from simulator.people.signals import (
 )
 from tolling.pictures import PictureKind
 
-OFFER, AGAIN, ASK_CASH, GO, BACK, IMPATIENT, MOVE_ON = (
+OFFER, AGAIN, ASK_CASH, GO, BACK, IMPATIENT, MOVE_ON, SECOND, DRIVE_OFF = (
     "offer",
     "again",
     "ask_cash",
@@ -38,6 +38,8 @@ OFFER, AGAIN, ASK_CASH, GO, BACK, IMPATIENT, MOVE_ON = (
     "back",
     "impatient",
     "move_on",
+    "second",
+    "drive_off",
 )
 """The driver's timers."""
 BACK_OUT_TRIES = 5
@@ -251,6 +253,12 @@ class Driver:
             return (BackOut(),)
         if self._going or self._asked_cash_us is not None:
             return ()
+        if timer == DRIVE_OFF:
+            self._going, self._went_us = True, at_us
+            return (DriveOn(),)
+        if timer == SECOND:
+            self._shown.append((at_us, CodeKind.FRESH))
+            return (self._show(CodeKind.FRESH),)
         if timer == OFFER:
             return self._offer(at_us)
         if timer == AGAIN:
@@ -281,12 +289,21 @@ class Driver:
         code = code or (behaviour.code if self._tries == 0 else CodeKind.FRESH)
         self._tries += 1
         self._shown.append((at_us, code))
-        after = around(self._dice, behaviour.confirm_us, behaviour.confirm_us // 4) // 1_000
-        show = ShowCode(code=code, will=behaviour.will, after_ms=after)
+        show = self._show(code)
         again = Wake(timer=AGAIN, at_us=at_us + behaviour.again_us)
-        if behaviour.changes_mind_us is None:
-            return (show, again)
-        return (show, again, Wake(timer=ASK_CASH, at_us=at_us + behaviour.changes_mind_us))
+        first = self._tries == 1
+        later = (
+            (ASK_CASH, behaviour.changes_mind_us),
+            (SECOND, behaviour.second_phone_us if first else None),
+            (DRIVE_OFF, behaviour.drives_off_us if first else None),
+        )
+        wakes = tuple(Wake(timer=timer, at_us=at_us + us) for timer, us in later if us is not None)
+        return (show, again, *wakes)
+
+    def _show(self, code: CodeKind) -> ShowCode:
+        behaviour = self.behaviour
+        after_us = around(self._dice, behaviour.confirm_us, behaviour.confirm_us // 4)
+        return ShowCode(code=code, will=behaviour.will, after_ms=after_us // 1_000)
 
     def _go(self, at_us: int) -> tuple[Intent, ...]:
         if not self._may_go():

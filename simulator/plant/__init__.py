@@ -17,7 +17,14 @@ from simulator.plant.events import (
 from simulator.plant.geometry import LaneGeometry, PowerFail, Span
 from simulator.plant.lane import LaneView, VehicleView
 from simulator.plant.plant import Plant
-from simulator.plant.vehicles import Vehicle, VehicleId, paced, usual_vehicle
+from simulator.plant.vehicles import (
+    Vehicle,
+    VehicleId,
+    drawbar_train,
+    motorcycle,
+    paced,
+    usual_vehicle,
+)
 
 __all__ = [
     "BoomMove",
@@ -40,6 +47,8 @@ __all__ = [
     "VehicleId",
     "VehicleView",
     "What",
+    "drawbar_train",
+    "motorcycle",
     "paced",
     "usual_vehicle",
 ]

@@ -53,6 +53,15 @@ class LaneGeometry:
     lower_us: int = 1_200_000
     """From the upper to the lower limit; slower, as makers set it."""
     power_fail: PowerFail = PowerFail.OPEN
+    turn_us: int = 0
+    """A moving boom that is told to turn goes on so long before it does: an arm is heavy."""
+    bent_us: int = 0
+    """A boom that is driven into stands still so long, until somebody has mended it; 0: it gives
+    way like a reed and goes on."""
+    loop_1_least_percent: int = 20
+    loop_2_least_percent: int = 20
+    """How little metal, of a car's 100, each loop is set to see: below it a vehicle is missed. Set
+    lower, a loop hears the lane beside."""
 
     def __post_init__(self) -> None:
         gap = self.loop_2.start_mm - self.loop_1.end_mm
@@ -66,6 +75,8 @@ class LaneGeometry:
         assert self.loop_2.end_mm < self.end_mm, "the road goes on behind loop 2"
         assert self.loop_1.start_mm >= 10_000, "a car needs 10 m to brake in"
         assert min(self.raise_us, self.lower_us) > 0, "a boom takes time"
+        assert 0 <= self.turn_us <= 500_000, "turning: 0..500000 us"
+        assert self.bent_us >= 0, "mending takes time"
 
     @property
     def curtain(self) -> Span:

@@ -52,6 +52,8 @@ class LaneRoad:
         self.traffic = Traffic(geometry)
         self.boom = Boom(raise_us=geometry.raise_us, lower_us=geometry.lower_us)
         self.boom_version = 0
+        self.turn_no = 0
+        """Counts pulses; what an earlier one had the boom turn to is void."""
         self.power = True
         self.held: set[Output] = set()
         self.occupied: dict[Mark, int] = dict.fromkeys(FIELDS, 0)

@@ -27,7 +27,7 @@ from simulator.plant.events import (
     What,
 )
 from simulator.plant.geometry import LaneGeometry, PowerFail
-from simulator.plant.lane import LaneRoad, LaneView, VehicleView
+from simulator.plant.lane import MARKS, LaneRoad, LaneView, VehicleView
 from simulator.plant.motion import at_rest, millimetres, units
 from simulator.plant.traffic import (
     CLOSE_GAP_MM,
@@ -35,6 +35,7 @@ from simulator.plant.traffic import (
     ENTER_RETRY_US,
     RETRY_US,
     SAME_PLACE_MM,
+    TRAILER,
     Mark,
     Mover,
 )
@@ -54,9 +55,14 @@ class _Due(IntEnum):
     LEAVES = 5
     THINKS = 6
     ENTERS = 7
+    BOOM_TURNS = 8
+    BOOM_MENDED = 9
 
 
 _WHAT = {Mark.LOOP_1: What.LOOP_1, Mark.LOOP_2: What.LOOP_2, Mark.CURTAIN: What.CURTAIN}
+
+_MARKS = {mark + part: mark for mark in MARKS for part in ("", TRAILER)}
+"""Which field a part of a vehicle is seen by."""
 
 _Entry = tuple[int, int, int, int, int, str]
 """at_us, lane index, _Due, vehicle id or 0, version, mark or empty."""
@@ -204,8 +210,7 @@ class Plant:
         acts = closed and place.power and not beaten
         self._log.append(Contact(at_us=at_us, lane=lane, output=output, closed=closed, acted=acts))
         if acts:
-            heading = Heading.UP if output is Output.RAISE else Heading.DOWN
-            self._move_boom(place, heading, MoveCause.PULSE)
+            self._drive_boom(place, Heading.UP if output is Output.RAISE else Heading.DOWN)
 
     def boom_by_hand(self, lane: LaneId, heading: Heading, at_us: int) -> bool:
         """Move or stop the boom by hand or key. Returns False where it is locked without power."""
@@ -225,6 +230,7 @@ class Plant:
         place.power = on
         if on:
             return
+        place.turn_no += 1
         if place.geometry.power_fail is PowerFail.OPEN:
             self._move_boom(place, Heading.UP, MoveCause.SPRING)
         else:
@@ -239,6 +245,7 @@ class Plant:
         if place.boom.heading is not Heading.STILL:
             stop = at_mdeg is None
             heading = Heading.STILL if stop else place.boom.heading
+            place.turn_no += 1
             self._move_boom(place, heading, MoveCause.JAM)
 
     def boom_unjam(self, lane: LaneId, at_us: int) -> None:
@@ -290,6 +297,11 @@ class Plant:
         """Return the log's entries from number *index* (0 and up) on."""
         return tuple(self._log[index:])
 
+    def take_log(self) -> tuple[LogEntry, ...]:
+        """Return the log so far and forget it: a day of many lanes keeps no more than a window."""
+        taken, self._log = tuple(self._log), []
+        return taken
+
     # -- inside -----------------------------------------------------------------------------------
 
     def _run_to(self, to_us: int) -> None:
@@ -305,7 +317,9 @@ class Plant:
         _, index, due, number, version, _ = entry
         if due == _Due.BOOM_ARRIVES or due == _Due.BOOM_BELOW:
             return version != self._by_index[index].boom_version
-        if due == _Due.ENTERS:
+        if due == _Due.BOOM_TURNS:
+            return version != self._by_index[index].turn_no
+        if due == _Due.ENTERS or due == _Due.BOOM_MENDED:
             return False
         found = self._movers.get(VehicleId(number))
         return found is None or (due != _Due.THINKS and found[1].version != version)
@@ -321,11 +335,17 @@ class Plant:
             place.entering = False
             self._enter(place)
             return
+        if due == _Due.BOOM_TURNS:
+            self._move_boom(place, Heading(mark), MoveCause.PULSE)
+            return
+        if due == _Due.BOOM_MENDED:
+            place.boom.jam_mdeg = None
+            return
         mover = self._movers[VehicleId(number)][1]
         if due == _Due.FRONT:
-            self._front(place, mover, Mark(mark))
+            self._front(place, mover, mark)
         elif due == _Due.REAR:
-            self._rear(place, mover, Mark(mark))
+            self._rear(place, mover, mark)
         elif due == _Due.RESTS:
             self._rests(place, mover)
         elif due == _Due.LEAVES:
@@ -374,15 +394,17 @@ class Plant:
         motion, forward = mover.motion, mover.motion.forward
         edge = 0 if forward else -1
         for mark in place.marks:
-            if (mark in mover.over_front) != forward:
-                at_us = motion.reaches_us(place.start[mark] + edge, from_us=self._now)
-                if at_us is not None:
-                    self._push(at_us, place, _Due.FRONT, mover, mark)
-            if (mark in mover.over_rear) != forward:
-                line = place.end[mark] + mover.length + edge
-                at_us = motion.reaches_us(line, from_us=self._now)
-                if at_us is not None:
-                    self._push(at_us, place, _Due.REAR, mover, mark)
+            for name, front, rear in mover.parts[mark]:
+                if (name in mover.over_front) != forward:
+                    line = place.start[mark] + front + edge
+                    at_us = motion.reaches_us(line, from_us=self._now)
+                    if at_us is not None:
+                        self._push(at_us, place, _Due.FRONT, mover, name)
+                if (name in mover.over_rear) != forward:
+                    line = place.end[mark] + rear + edge
+                    at_us = motion.reaches_us(line, from_us=self._now)
+                    if at_us is not None:
+                        self._push(at_us, place, _Due.REAR, mover, name)
         if motion.rest_us is not None:
             self._push(max(motion.rest_us, self._now), place, _Due.RESTS, mover)
         leaves = place.traffic.leaves_us(mover, self._now)
@@ -392,18 +414,20 @@ class Plant:
         if behind is not None:
             self._push(self._now + behind.reaction_us, place, _Due.THINKS, behind)
 
-    def _front(self, place: LaneRoad, mover: Mover, mark: Mark) -> None:
+    def _front(self, place: LaneRoad, mover: Mover, name: str) -> None:
+        mark = _MARKS[name]
         before = mover.covers(mark)
-        if mark is Mark.LOOP_2 and mover.motion.forward:
+        if name == Mark.LOOP_2 and mover.motion.forward:
             mover.nose_green = place.levels.get(Output.LANE_GREEN, False)
-        (mover.over_front.add if mover.motion.forward else mover.over_front.discard)(mark)
+        (mover.over_front.add if mover.motion.forward else mover.over_front.discard)(name)
         self._covered(place, mover, mark, before)
         if mark is Mark.BOOM and mover.motion.forward:
             self._nose(place, mover)
 
-    def _rear(self, place: LaneRoad, mover: Mover, mark: Mark) -> None:
+    def _rear(self, place: LaneRoad, mover: Mover, name: str) -> None:
+        mark = _MARKS[name]
         before = mover.covers(mark)
-        (mover.over_rear.add if mover.motion.forward else mover.over_rear.discard)(mark)
+        (mover.over_rear.add if mover.motion.forward else mover.over_rear.discard)(name)
         self._covered(place, mover, mark, before)
         if mark is not Mark.BOOM:
             return
@@ -431,6 +455,7 @@ class Plant:
         angle = place.boom.angle_at(self._now)
         if angle < mover.vehicle.clear_mdeg:
             self._strike(place, mover, StrikeCause.DROVE_INTO)
+            self._bend_boom(place)
         else:
             self._watch(place, mover)
 
@@ -499,6 +524,28 @@ class Plant:
         place.boom.move(heading, self._now)
         if moved is not Heading.STILL or place.boom.heading is not Heading.STILL:
             self._boom_moved(place, cause)
+
+    def _drive_boom(self, place: LaneRoad, heading: Heading) -> None:
+        """Let the motor take a pulse: at once, or when a boom that moves the other way has come to
+        a stand."""
+        place.turn_no += 1
+        turn_us = place.geometry.turn_us
+        if turn_us == 0 or place.boom.heading in (Heading.STILL, heading):
+            self._move_boom(place, heading, MoveCause.PULSE)
+            return
+        at_us = self._now + turn_us
+        entry = (at_us, place.index, _Due.BOOM_TURNS, 0, place.turn_no, heading.value)
+        heapq.heappush(self._heap, entry)
+
+    def _bend_boom(self, place: LaneRoad) -> None:
+        """A vehicle has driven into the boom: it stands where it is until it is mended."""
+        if place.geometry.bent_us == 0:
+            return
+        place.turn_no += 1
+        place.boom.jam_mdeg = place.boom.angle_at(self._now)
+        self._move_boom(place, Heading.STILL, MoveCause.JAM)
+        at_us = self._now + place.geometry.bent_us
+        heapq.heappush(self._heap, (at_us, place.index, _Due.BOOM_MENDED, 0, 0, ""))
 
     def _boom_moved(self, place: LaneRoad, cause: MoveCause) -> None:
         self._log.append(

@@ -38,6 +38,10 @@ MAX_WAITING = 10_000
 """Vehicles waiting outside one lane; more is a loop in the caller."""
 
 
+TRAILER = "#2"
+"""Marks the part behind a drawbar."""
+
+
 class Mark(StrEnum):
     """A line or field on the road a vehicle runs over."""
 
@@ -48,6 +52,11 @@ class Mark(StrEnum):
     """The boom line itself."""
     END = "end"
     """The end of the lane."""
+
+
+Part = tuple[str, int, int]
+"""One stretch of a vehicle as one field sees it: its name, and how far its front and its rear are
+behind the vehicle's front, in position units."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -63,9 +72,11 @@ class Mover:
     version: int = 0
     """Counts motions; what was scheduled for an older one is void."""
     on_road: bool = False
-    over_front: set[Mark] = field(default_factory=set)
-    """Marks its front has passed."""
-    over_rear: set[Mark] = field(default_factory=set)
+    parts: dict[Mark, tuple[Part, ...]]
+    """What each field sees of it, the foremost part first; nothing where it is missed."""
+    over_front: set[str] = field(default_factory=set)
+    """Parts whose front has passed."""
+    over_rear: set[str] = field(default_factory=set)
     at_window: bool = False
     stopped: bool = False
     nose_us: int = 0
@@ -81,7 +92,33 @@ class Mover:
 
     def covers(self, mark: Mark) -> bool:
         """Return whether the vehicle is over *mark*."""
-        return mark in self.over_front and mark not in self.over_rear
+        for name, _, _ in self.parts[mark]:
+            if name in self.over_front and name not in self.over_rear:
+                return True
+        return False
+
+
+def parts_of(vehicle: Vehicle, geometry: LaneGeometry) -> dict[Mark, tuple[Part, ...]]:
+    """Return what each field of a lane sees of *vehicle*. The boom's line knows no gaps."""
+    whole: dict[Mark, tuple[Part, ...]] = {
+        mark: ((mark.value, 0, units(vehicle.length_mm)),)
+        for mark in (Mark.LOOP_1, Mark.CURTAIN, Mark.LOOP_2, Mark.BOOM)
+    }
+    bar = vehicle.drawbar
+    if bar is not None:
+        blind = [Mark.LOOP_1, Mark.LOOP_2]
+        if not vehicle.drawbar_breaks_curtain:
+            blind.append(Mark.CURTAIN)
+        for mark in blind:
+            whole[mark] = (
+                (mark.value, 0, units(bar.start_mm)),
+                (mark.value + TRAILER, units(bar.end_mm), units(vehicle.length_mm)),
+            )
+    if vehicle.metal_percent < geometry.loop_1_least_percent:
+        whole[Mark.LOOP_1] = ()
+    if vehicle.metal_percent < geometry.loop_2_least_percent:
+        whole[Mark.LOOP_2] = ()
+    return whole
 
 
 class Traffic:
@@ -104,6 +141,7 @@ class Traffic:
             goal=self.stop,
             gap_mm=vehicle.gap_mm,
             reaction_us=vehicle.reaction_us,
+            parts=parts_of(vehicle, self._geometry),
         )
         self.waiting.append(mover)
         return mover

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NewType
 
-from simulator.plant.geometry import LENGTH_MIN_MM
+from simulator.plant.geometry import LENGTH_MIN_MM, Span
 from tolling.vehicles import Plate, VehicleClass
 
 VehicleId = NewType("VehicleId", int)
@@ -13,6 +13,9 @@ VehicleId = NewType("VehicleId", int)
 
 LENGTH_MAX_MM = 18_100
 """The longest articulated lorry the road law knows."""
+MOTORCYCLE_MIN_MM = 1_900
+SMALL_METAL_PERCENT = 50
+"""What shows a loop less than this is a motorcycle; only such may be shorter than a car."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +38,24 @@ class Vehicle:
     """Distance kept to the vehicle ahead."""
     reaction_us: int = 800_000
     """From the vehicle ahead moving to this one moving."""
+    axle_count: int = 2
+    drawbar: Span | None = None
+    """Of a lorry with a drawbar trailer: where the bar is, in mm behind the front. Loops see
+    nothing there; the boom line never does a bar any good either."""
+    drawbar_breaks_curtain: bool = True
+    """Whether the curtain's beams meet the bar: one with beams every few centimetres does, a single
+    light barrier may look over it."""
+    metal_percent: int = 100
+    """How much of it a loop sees, a car being 100; a motorcycle has 10 to 40."""
 
     def __post_init__(self) -> None:
-        assert LENGTH_MIN_MM <= self.length_mm <= LENGTH_MAX_MM, "length: 2600..18100 mm"
+        small = self.metal_percent < SMALL_METAL_PERCENT
+        least_mm = MOTORCYCLE_MIN_MM if small else LENGTH_MIN_MM
+        assert least_mm <= self.length_mm <= LENGTH_MAX_MM, f"length: {least_mm}..18100 mm"
+        assert 0 <= self.metal_percent <= 1_000, "metal: 0..1000 percent"
+        assert 2 <= self.axle_count <= 20, "axles: 2..20"
+        bar = self.drawbar
+        assert bar is None or 0 < bar.start_mm < bar.end_mm < self.length_mm, "a bar has two ends"
         assert 0 < self.clear_mdeg <= 90_000, "clear angle: 1..90000 mdeg"
         assert 500 <= self.speed_mm_s <= 15_000, "speed: 500..15000 mm/s"
         assert 100 <= self.accel_mm_s2 <= 6_000, "acceleration: 100..6000 mm/s2"
@@ -66,6 +84,7 @@ def usual_vehicle(
     """Return a vehicle with the usual size and temper of its class."""
     code = int(vehicle_class)
     length = _LENGTHS[VehicleClass(code - 10 if code > 20 else code)]
+    axles = max(2, code % 10) if code > 10 else 2
     if length < 6_000:
         return Vehicle(
             vehicle_id=vehicle_id, plate=plate, vehicle_class=vehicle_class, length_mm=length
@@ -81,6 +100,43 @@ def usual_vehicle(
         decel_mm_s2=2_000,
         gap_mm=3_000,
         reaction_us=1_200_000,
+        axle_count=axles,
+    )
+
+
+def drawbar_train(
+    vehicle_id: VehicleId,
+    plate: Plate | None,
+    *,
+    vehicle_class: VehicleClass = VehicleClass.TRUCK_4,
+    bar_mm: int = 3_800,
+    drawbar_breaks_curtain: bool = True,
+) -> Vehicle:
+    """Return a lorry with a trailer behind a long bar, as timber is driven; *bar_mm* 500..5,000.
+
+    Lorry and trailer are 7.2 m and 6.5 m. A loop shorter than the bar has nothing over it for a
+    moment.
+    """
+    assert 500 <= bar_mm <= 5_000, "a drawbar: 500..5000 mm"
+    lorry = usual_vehicle(vehicle_id, plate, vehicle_class)
+    return replace(
+        lorry,
+        length_mm=7_200 + bar_mm + 6_500,
+        drawbar=Span(start_mm=7_200, end_mm=7_200 + bar_mm),
+        drawbar_breaks_curtain=drawbar_breaks_curtain,
+    )
+
+
+def motorcycle(vehicle_id: VehicleId, plate: Plate | None, *, metal_percent: int = 15) -> Vehicle:
+    """Return a motorcycle; it passes beside a boom that is but half up."""
+    return Vehicle(
+        vehicle_id=vehicle_id,
+        plate=plate,
+        length_mm=2_100,
+        clear_mdeg=35_000,
+        accel_mm_s2=3_000,
+        gap_mm=1_500,
+        metal_percent=metal_percent,
     )
 
 

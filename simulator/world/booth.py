@@ -25,6 +25,7 @@ from simulator.people import (
 from simulator.world.clock import us
 from simulator.world.heap import Heap
 from simulator.world.lane_process import LaneProcess
+from tolling.canonical import canonical_bytes
 from tolling.clock import NS_PER_S
 from tolling.ids import BootId, PassageId
 from tolling.messages import (
@@ -53,6 +54,10 @@ class BoothOutside:
     """Which vehicle stands at the window."""
     money: Callable[[int, int], None]
     """(vehicle_id, fen) changes hands; below 0 it goes back."""
+    remote: Callable[[str, Callable[[], None]], None] | None = None
+    """Publishes a command at the broker, which delivers it at least once, late, or not at all."""
+    remote_dice: Random | None = None
+    """Half of the helper's commands come over the broker, where there is one."""
 
 
 class Booth:
@@ -66,6 +71,8 @@ class Booth:
         self._command_no = 0
         self._wake_no = 0
         self._helped: dict[str, int] = {}
+        self._entered: set[int] = set()
+        """Vehicles whose cash was entered and the lane did not answer."""
         self._seen: tuple[str, int] | None = None
         """Which vehicle stood at the window with which passage, when last looked."""
 
@@ -109,8 +116,11 @@ class Booth:
         view = self._lane.view()
         here = self._outside.at_window() == vehicle_id
         if not here and action is OperatorAction.CASH_TAKEN:
-            # The boom went up for another tender while the money was counted: it goes back.
-            self._heap.after(0, lambda: self._says(LaneSays.PAID_BY_PHONE, None))
+            # The boom went up for another tender while the money was counted: it goes back. But
+            # where the lane was told of the cash and died, it went up for that.
+            told_lane = vehicle_id in self._entered
+            says = LaneSays.ACCEPTED if told_lane else LaneSays.PAID_BY_PHONE
+            self._heap.after(0, lambda: self._says(says, None))
             return
         if view is None or view.arriving is None or not here:
             self._heap.after(0, lambda: self._says(LaneSays.NOT_NOW, None))
@@ -118,7 +128,12 @@ class Booth:
         toll_fen = view.arriving.toll_fen
         passage_id = PassageId(view.arriving.passage_id)
 
+        if action is OperatorAction.CASH_TAKEN:
+            self._entered.add(vehicle_id)
+
         def told(result: CommandResult | None) -> None:
+            if result is not None:
+                self._entered.discard(vehicle_id)
             self._cash_told(action, result, toll_fen, passage_id)
 
         self.order(view, action, passage_id, operator=OPERATOR, told=told)
@@ -194,6 +209,7 @@ class Booth:
     ) -> None:
         """Send one command to the lane's local port."""
         self._command_no += 1
+        remote = operator == HELPER and self._sits_far_away()
         command = OperatorCommand(
             command_id=f"{self._lane.config.lane_id}-{self._command_no}",
             action=action,
@@ -202,9 +218,18 @@ class Booth:
             passage_id=passage_id,
             boot_id=BootId(view.boot_id),
             state_version=view.state_version,
-            local=True,
+            local=not remote,
         )
-        self._lane.order(command, told or (lambda result: None))
+        heard = told or (lambda result: None)
+        if remote and self._outside.remote is not None:
+            text = canonical_bytes(command).decode("utf-8")
+            self._outside.remote(text, lambda: self._lane.order(command, heard))
+        else:
+            self._lane.order(command, heard)
+
+    def _sits_far_away(self) -> bool:
+        dice = self._outside.remote_dice
+        return dice is not None and dice.randrange(2) == 0
 
 
 def _said(action: OperatorAction, result: CommandResult | None) -> LaneSays:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lane_controller.core.limits import Limits
 from lane_controller.core.states import LaneConfig
 from lane_controller.store import LaneStore
 from lane_controller.store.database import connect
-from plaza_server.rules.units import AddEntry, AddLane, PutSet, Unit
+from plaza_server.rules.units import AddEntry, AddLane, Unit
 from plaza_server.store import commit_group, open_store
 from simulator.auditor.evidence import Evidence
 from simulator.models.alipay import AlipayModel
@@ -23,14 +23,15 @@ from simulator.models.etc_reader import EtcReaderModel
 from simulator.models.io_modules import IoModules
 from simulator.models.scanner import ScannerModel
 from simulator.people import EVERYDAY_MIX
-from simulator.plant import LaneGeometry, Plant
+from simulator.plant import LaneGeometry, Plant, PowerFail
 from simulator.world.booth import Booth, BoothOutside
 from simulator.world.clock import WALL_BASE_MS, WALL_BASE_NS, MachineClock
 from simulator.world.disk import Disk
 from simulator.world.evidence import gather
-from simulator.world.faults import PLAZA, KillAtStep, WorldFault, lane_name
+from simulator.world.faults import PLAZA, KillAtStep, WorldFault, lane_name, plaza_names
+from simulator.world.front import PlazaFront
 from simulator.world.heap import Heap
-from simulator.world.keys import PLAZA_KEY_ID, WorldGatewayKeys, plaza_sign, secret_of
+from simulator.world.keys import WorldGatewayKeys, secret_of
 from simulator.world.lane_process import LaneOutside, LaneProcess
 from simulator.world.links import Broker, Line, Wiretap
 from simulator.world.phones import Phones
@@ -46,9 +47,14 @@ from tolling.clock import NS_PER_S
 from tolling.devices import Device
 from tolling.ids import LaneId, PlazaId
 from tolling.inputs import Point
-from tolling.signed_sets import wrap_tariff
 
 PLAZA_ID = PlazaId("320200")
+PLAZAS_MAX = 4
+"""More processes on one store show nothing that two do not."""
+TURN_US = 80_000
+"""How long the arm of a 4 m boom goes on after its motor was told to turn."""
+BENT_US = 40_000_000
+"""A boom that was driven into is set upright again by the attendant."""
 SAFETY_S = 900
 """Faults end at the latest so long after the last vehicle was due."""
 LIVENESS_S = 1_200
@@ -85,9 +91,17 @@ class WorldConfig:
     faults: tuple[WorldFault, ...] = ()
     cars: tuple[Car, ...] | None = None
     """These vehicles in place of drawn ones."""
+    plazas: int = 1
+    """Plaza processes on the one store, their units of work strictly one after another. Lanes are
+    spread over them and go to another when theirs is down."""
+    odd_permille: int = 40
+    """Of the vehicles: lorries with a trailer on a bar, motorcycles."""
+    power_fail: PowerFail = PowerFail.OPEN
+    """What every boom does without power."""
 
     def __post_init__(self) -> None:
         assert 1 <= self.lanes <= 999, "lanes: 1..999"
+        assert 1 <= self.plazas <= PLAZAS_MAX, f"plazas: 1..{PLAZAS_MAX}"
         assert self.vehicles >= 0, "vehicles: 0 and up"
 
 
@@ -121,7 +135,11 @@ def build_world(seed: int, config: WorldConfig | None = None) -> World:
     """Return a world that has not started."""
     config = config or WorldConfig()
     streams, heap = Streams(seed), Heap()
-    geometry = {lane: LaneGeometry() for lane in lane_ids(config.lanes)}
+    lanes = lane_ids(config.lanes)
+    geometry = {
+        lane: LaneGeometry(power_fail=config.power_fail, turn_us=TURN_US, bent_us=BENT_US)
+        for lane in lanes
+    }
     plant, tap = Plant(geometry), Wiretap(heap)
     platform = AlipayModel(
         config=AlipayConfig(
@@ -134,26 +152,13 @@ def build_world(seed: int, config: WorldConfig | None = None) -> World:
     )
     phones = Phones(heap, platform, streams.of("phones"))
     site = Site(heap, plant, phones)
-    lines = _lines(heap, streams, geometry)
-    names = [PLAZA, *(lane_name(lane) for lane in geometry)]
+    plaza_machines = plaza_names(config.plazas)
+    lines = _lines(heap, streams, geometry, plaza_machines)
+    names = [*plaza_machines, *(lane_name(lane) for lane in geometry)]
     disks = {name: Disk(heap, streams.of(f"disk of {name}")) for name in names}
     clocks = {name: MachineClock(heap) for name in names}
     kills = tuple(fault for fault in config.faults if isinstance(fault, KillAtStep))
     plaza_store = open_store("sqlite://")
-    plaza = PlazaProcess(
-        heap,
-        PlazaOutside(
-            plaza_id=PLAZA_ID,
-            store=plaza_store,
-            disk=disks[PLAZA],
-            clock=clocks[PLAZA],
-            platform=PlatformLine(heap, lines["plaza-platform"], platform, on_handled=lambda: None),
-            tap=tap,
-            dice=streams.of("plaza boots"),
-            code_key=secret_of(seed, PLAZA),
-        ),
-        kills,
-    )
     world = World(
         seed=seed,
         heap=heap,
@@ -161,7 +166,7 @@ def build_world(seed: int, config: WorldConfig | None = None) -> World:
         site=site,
         phones=phones,
         platform=platform,
-        plaza=plaza,
+        plazas=(),
         plaza_store=plaza_store,
         lanes={},
         models={},
@@ -172,15 +177,41 @@ def build_world(seed: int, config: WorldConfig | None = None) -> World:
         tap=tap,
         faults=config.faults,
     )
+    world.plazas = tuple(_plaza(world, name, streams, kills, config) for name in plaza_machines)
     for lane, place in geometry.items():
         _add_lane(world, lane, streams, kills, attended=config.attended)
         site.add_lane(lane, _site_lane(world, lane, streams), place)
+    for name, clock in clocks.items():
+        world.process(name).machine = clock
     _fill_plaza(world, _add_cars(world, config, streams))
     return world
 
 
-def _lines(heap: Heap, streams: Streams, lanes: Mapping[LaneId, Any]) -> dict[str, Line]:
-    names = ["plaza-platform"]
+def _plaza(
+    world: World,
+    name: str,
+    streams: Streams,
+    kills: tuple[KillAtStep, ...],
+    config: WorldConfig,
+) -> PlazaProcess:
+    heap, line = world.heap, world.lines[f"{name}-platform"]
+    outside = PlazaOutside(
+        plaza_id=PLAZA_ID,
+        store=replace(world.plaza_store, exclusive=config.plazas == 1),
+        disk=world.disks[name],
+        clock=world.clocks[name],
+        platform=PlatformLine(heap, line, world.platform, on_handled=lambda: None),
+        tap=world.tap,
+        dice=streams.of(f"{name} boots"),
+        code_key=secret_of(world.seed, PLAZA),
+    )
+    return PlazaProcess(heap, outside, kills, name=name)
+
+
+def _lines(
+    heap: Heap, streams: Streams, lanes: Mapping[LaneId, Any], plazas: Sequence[str]
+) -> dict[str, Line]:
+    names = [f"{name}-platform" for name in plazas]
     for lane in lanes:
         names += [f"{lane_name(lane)}-plaza", f"{lane_name(lane)}-broker"]
     return {name: Line(heap, name, streams.of(f"line {name}")) for name in names}
@@ -197,7 +228,7 @@ def _add_lane(
     heap, name = world.heap, lane_name(lane)
     journal = connect(None)
     models = LaneModels(
-        io=IoModules(world.plant, lane),
+        io=IoModules(world.plant, lane, beside=_beside(world, lane)),
         scanner=ScannerModel(),
         display=FeeDisplayModel(world.plant, lane),
         camera=PlateCameraModel(streams.of(f"camera {lane}")),
@@ -217,7 +248,7 @@ def _add_lane(
         models=models,
         disk=world.disks[name],
         clock=world.clocks[name],
-        plaza=PlazaLink(heap, world.lines[f"{name}-plaza"], world.plaza),
+        plaza=PlazaLink(heap, world.lines[f"{name}-plaza"], _front(world, lane)),
         broker=Broker(heap, broker_line, world.tap, streams.of(f"broker {lane}")),
         dice=streams.of(f"boots of {name}"),
         code_key=secret_of(world.seed, name),
@@ -228,8 +259,28 @@ def _add_lane(
     world.journals[lane] = journal
 
 
+def _beside(world: World, lane: LaneId) -> LaneId | None:
+    """Return the lane whose loops may reach over: the one before, of the first the last."""
+    lanes = world.plant.lanes
+    other = lanes[lanes.index(lane) - 1]
+    return None if other == lane else other
+
+
+def _front(world: World, lane: LaneId) -> PlazaFront:
+    """Return the lane's way into the plaza: lanes are dealt over its processes."""
+    first = world.plant.lanes.index(lane) % len(world.plazas)
+    return PlazaFront(world.plazas[first:] + world.plazas[:first])
+
+
 def _site_lane(world: World, lane: LaneId, streams: Streams) -> SiteLane:
-    outside = BoothOutside(at_window=lambda: world.site.at_window(lane), money=world.site.cash)
+    topic = f"toll/{PLAZA_ID}/{lane}/command"
+    broker = world.lanes[lane].outside.broker
+    outside = BoothOutside(
+        at_window=lambda: world.site.at_window(lane),
+        money=world.site.cash,
+        remote=lambda text, deliver: broker.command(topic, text, deliver),
+        remote_dice=streams.of(f"helper {lane}"),
+    )
     booth = Booth(world.heap, world.lanes[lane], outside, streams.of(f"attendant {lane}"))
     booth.begin()
     return SiteLane(process=world.lanes[lane], models=world.models[lane], booth=booth)
@@ -244,6 +295,8 @@ def _add_cars(world: World, config: WorldConfig, streams: Streams) -> tuple[Car,
             mix=config.mix,
             gap_ms=config.gap_ms,
             dice=streams.of("traffic"),
+            odd_permille=config.odd_permille,
+            odd_dice=streams.of("odd vehicles"),
         )
     for car in cars:
         world.site.add_car(car, streams.of(f"driver {car.vehicle.vehicle_id}"))
@@ -252,9 +305,8 @@ def _add_cars(world: World, config: WorldConfig, streams: Streams) -> tuple[Car,
 
 def _fill_plaza(world: World, cars: tuple[Car, ...]) -> None:
     """Put into the plaza's store what is there before a day begins."""
-    tariff = wrap_tariff(make_tariff(), key_id=PLAZA_KEY_ID, sign=plaza_sign)
-    units: list[Unit] = [PutSet(envelope=tariff, now_ms=WALL_BASE_MS)]
-    units += [
+    world.put_tariff(make_tariff(), WALL_BASE_MS)
+    units: list[Unit] = [
         AddLane(
             lane_id=lane,
             plaza_id=PLAZA_ID,
@@ -264,17 +316,35 @@ def _fill_plaza(world: World, cars: tuple[Car, ...]) -> None:
         for lane in sorted(world.lanes)
     ]
     for car in cars:
-        if car.entry is not None and car.vehicle.plate is not None:
-            units.append(
-                AddEntry(
-                    entry_id=f"e{car.vehicle.vehicle_id}",
-                    plate=car.vehicle.plate.text,
-                    medium_id=None,
-                    entry_station=car.entry.entry_station,
-                    entered_ms=car.entry.entered_ms,
-                    vehicle_class=car.entry.vehicle_class,
-                )
-            )
+        units += entry_of(car)
+    _commit(world, units)
+
+
+def entry_of(car: Car) -> list[Unit]:
+    """Return what the entry station reports to the plaza of a vehicle it could read."""
+    if car.entry is None or car.vehicle.plate is None:
+        return []
+    return [
+        AddEntry(
+            entry_id=f"e{car.vehicle.vehicle_id}",
+            plate=car.vehicle.plate.text,
+            medium_id=None,
+            entry_station=car.entry.entry_station,
+            entered_ms=car.entry.entered_ms,
+            vehicle_class=car.entry.vehicle_class,
+        )
+    ]
+
+
+def expect_cars(world: World, cars: Iterator[Car]) -> None:
+    """Let *cars* come to *world* in order of time, each made and announced when it is due."""
+    world.site.on_expected = lambda car: _commit(world, entry_of(car))
+    world.site.expect(cars, Streams(world.seed).of)
+
+
+def _commit(world: World, units: list[Unit]) -> None:
+    if not units:
+        return
     (result,) = commit_group(world.plaza_store.engine, [units])
     if isinstance(result, Exception):
         raise result

@@ -18,8 +18,11 @@ class MachineClock:
         self._heap = heap
         self._began_ns = 0
         self._base_ns = 0
+        self._slip_ns = 0
+        self._slip_from_ns = 0
+        self._ppm = 0
         self.offset_ms = 0
-        """How far the wall clock is off."""
+        """How far the wall clock has been set off."""
         self.quality = ClockQuality.SYNCED
 
     def boot(self, base_ns: int) -> None:
@@ -27,14 +30,39 @@ class MachineClock:
         self._began_ns = self._heap.now_ns
         self._base_ns = base_ns
 
+    def drift(self, ppm: int) -> None:
+        """Run *ppm* millionths too fast from now on, below 0 too slow."""
+        self.boot(self.at_ns())
+        self._slip_ns += self._gained_ns(self._slip_from_ns)
+        self._slip_from_ns = self._heap.now_ns
+        self._ppm = ppm
+
+    def set_right(self) -> None:
+        """Show the right wall time and run right from now on."""
+        self.drift(0)
+        self._slip_ns, self.offset_ms, self.quality = 0, 0, ClockQuality.SYNCED
+
     def at_ns(self) -> int:
         """Return the process's monotonic nanoseconds."""
-        return self._base_ns + self._heap.now_ns - self._began_ns
+        gained_ns = self._gained_ns(self._began_ns)
+        return self._base_ns + self._heap.now_ns - self._began_ns + gained_ns
 
     def wall(self) -> WallTime:
         """Return the wall clock."""
-        now_ms = WALL_BASE_MS + self._heap.now_ns // NS_PER_MS
+        off_ns = self._slip_ns + self._gained_ns(self._slip_from_ns)
+        now_ms = WALL_BASE_MS + (self._heap.now_ns + off_ns) // NS_PER_MS
         return WallTime(utc_ms=now_ms + self.offset_ms, quality=self.quality)
+
+    def lasts_ns(self, shown_ns: int) -> int:
+        """Return how long it takes until this clock has gone on by *shown_ns*."""
+        if self._ppm == 0:
+            return shown_ns
+        return -(-shown_ns * 1_000_000 // (1_000_000 + self._ppm))
+
+    def _gained_ns(self, since_ns: int) -> int:
+        if self._ppm == 0:
+            return 0
+        return (self._heap.now_ns - since_ns) * self._ppm // 1_000_000
 
 
 def us(now_ns: int) -> int:

@@ -20,11 +20,17 @@ from simulator.auditor.evidence import (
     Tapped,
     TextSource,
 )
+from simulator.models.device_faults import DeviceFault
 from simulator.people import TakenBy
 from simulator.world.clock import us
+from simulator.world.faults import DeviceTroubleAt
+from simulator.world.phones import vehicle_of
 from simulator.world.world import World
+from tolling.inputs import Point
 
-CAMERA_TROUBLE = "camera_misread"
+CAMERA_TROUBLE = frozenset({"camera_misread", "camera_slow"})
+"""Then a plate on a record may be of the vehicle before: one that comes late is believed of whoever
+stands there."""
 
 
 def gather(world: World, *, at_rest: bool) -> Evidence:
@@ -46,7 +52,10 @@ def gather(world: World, *, at_rest: bool) -> Evidence:
         texts=_texts(world),
         codes=tuple(world.phones.codes),
         restarts=tuple(_restarts(world)),
-        misread_plates=CAMERA_TROUBLE in world.fault_kinds,
+        misread_plates=bool(CAMERA_TROUBLE & world.fault_kinds),
+        borrowed=tuple(sorted(world.phones.borrowed)),
+        lying=frozenset(_lying(world)),
+        false_limit=frozenset(_false_limit(world)),
     )
 
 
@@ -59,6 +68,7 @@ def _trades(world: World) -> Iterator[CapturedTrade]:
             refunded_fen=trade.refunded_fen,
             paid_at_us=None if trade.paid_at_ns is None else us(trade.paid_at_ns),
             code_no=trade.code_no,
+            payer=vehicle_of(trade.buyer_id),
         )
 
 
@@ -156,11 +166,33 @@ def _bytes_of(engine: sa.Engine) -> bytes:
     return b"\n".join(parts)
 
 
+def _false_limit(world: World) -> Iterator[str]:
+    for fault in world.faults:
+        if isinstance(fault, DeviceTroubleAt) and fault.device == "io":
+            limit = fault.trouble.where in ("", Point.BOOM_UP)
+            if limit and fault.trouble.kind in (DeviceFault.STUCK_1, DeviceFault.CHATTER):
+                yield fault.lane_id
+
+
+def _lying(world: World) -> Iterator[str]:
+    for fault in world.faults:
+        if not isinstance(fault, DeviceTroubleAt) or fault.device != "io":
+            continue
+        kind = fault.trouble.kind
+        loop = fault.trouble.where in ("", Point.LOOP_1, Point.LOOP_2)
+        if loop and kind in (DeviceFault.CROSSTALK, DeviceFault.STUCK_1):
+            yield fault.lane_id
+        elif kind in (DeviceFault.SLOW, DeviceFault.SILENT):
+            # What comes and goes meanwhile is seen late, together, or never.
+            yield fault.lane_id
+
+
 def _restarts(world: World) -> Iterator[Restart]:
     """Yield every start but a process's first: nothing had happened before that one."""
     for lane_id in sorted(world.lanes):
         process = world.lanes[lane_id]
         for at_ns in process.started_ns[1:]:
             yield Restart(at_us=us(at_ns), process=process.name, lane_id=lane_id)
-    for at_ns in world.plaza.started_ns[1:]:
-        yield Restart(at_us=us(at_ns), process=world.plaza.name, lane_id=None)
+    for plaza in world.plazas:
+        for at_ns in plaza.started_ns[1:]:
+            yield Restart(at_us=us(at_ns), process=plaza.name, lane_id=None)

@@ -14,7 +14,12 @@ from simulator.models.device_faults import DeviceTrouble
 from simulator.models.faults import Fault
 
 PLAZA = "plaza"
-"""Name of the plaza's process; a lane's is ``lane 001``."""
+"""Name of the plaza's (first) process; a lane's is ``lane 001``."""
+
+
+def plaza_names(count: int) -> tuple[str, ...]:
+    """Return the names of the plaza's processes on one store: ``plaza``, ``plaza 2``, ..."""
+    return (PLAZA, *(f"{PLAZA} {number}" for number in range(2, count + 1)))
 
 
 def lane_name(lane_id: str) -> str:
@@ -82,13 +87,20 @@ class LineTrouble:
     """A line between two processes is cut, loses or delays for a while."""
 
     line: str
-    """``lane 001-plaza``, ``lane 001-broker`` or ``plaza-platform``."""
+    """``lane 001-plaza``, ``lane 001-broker``, ``plaza-platform`` or ``plaza 2-platform``."""
     at_ms: int
     for_ms: int
     cut: bool = False
     lost_permille: int = 0
     ms: int = 0
     """How much later everything arrives."""
+    doubled_permille: int = 0
+    """Of the messages: somebody on the way (a proxy, a broker) sends each once more."""
+    spread_ms: int = 0
+    """Each message takes up to so much longer, by chance: later ones overtake earlier ones."""
+    late_permille: int = 0
+    late_ms: int = 0
+    """So many messages arrive *late_ms* later, when nobody waits for them any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +111,81 @@ class ClockJump:
     at_ms: int
     for_ms: int
     offset_ms: int
+    noticed: bool = False
+    """The machine knows meanwhile that its clock is bad (``clock_quality``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockDrift:
+    """A machine's oscillator is off: its timers and its wall clock run too fast or too slow; after
+    a while it runs right again, and the wall clock is set right in one step."""
+
+    process: str
+    at_ms: int
+    for_ms: int
+    ppm: int
+    """Millionths too fast, below 0 too slow; -200,000..200,000. A bad crystal has 100, a stolen
+    virtual machine far more."""
+
+    def __post_init__(self) -> None:
+        assert -200_000 <= self.ppm <= 200_000, "ppm: -200000..200000"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanePowerLoss:
+    """A whole lane box loses its power: the process, its modules, its devices and the barrier.
+
+    Relays drop, the boom does what its ``power_fail`` says, and every device is as it was left
+    when the power comes back.
+    """
+
+    lane_id: str
+    at_ms: int
+    for_ms: int
+
+
+class BarrierFault(StrEnum):
+    """What can befall the barrier itself."""
+
+    POWER = "power"
+    """The motor has no power: the boom does what its ``power_fail`` says."""
+    JAM = "jam"
+    """Something blocks the boom at *mdeg*, or where it is."""
+    SLOW = "slow"
+    """The motor takes *percent* of its usual time."""
+    HAND_UP = "hand_up"
+    """Somebody raises it by hand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarrierTrouble:
+    """The barrier itself misbehaves for a while."""
+
+    lane_id: str
+    at_ms: int
+    for_ms: int
+    kind: BarrierFault
+    mdeg: int | None = None
+    """Of JAM: the angle in thousandths of a degree; None: where the boom is."""
+    percent: int = 400
+    """Of SLOW, 100 and up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TariffSwitch:
+    """The next version of the tariff is put into the plaza's store, and comes into force later.
+
+    Every toll is *percent* of the first version's. The lanes are told by the plaza, as always.
+    """
+
+    at_ms: int
+    notice_ms: int
+    """From being put to being in force."""
+    percent: int
+
+    def __post_init__(self) -> None:
+        assert self.notice_ms >= 0, "a tariff is not changed backwards"
+        assert self.percent > 0, "a tariff has tolls"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +213,10 @@ WorldFault = (
     | CommitTrouble
     | LineTrouble
     | ClockJump
+    | ClockDrift
+    | LanePowerLoss
+    | BarrierTrouble
+    | TariffSwitch
     | PlatformTrouble
     | DeviceTroubleAt
 )
@@ -141,8 +232,28 @@ def kind_of(fault: WorldFault) -> str:
         case CommitTrouble():
             return f"commit_{fault.fate}"
         case LineTrouble():
-            return "line_cut" if fault.cut else "line_lossy" if fault.lost_permille else "line_slow"
+            return _line_kind(fault)
         case ClockJump():
             return "clock_jump"
+        case ClockDrift():
+            return "clock_drift"
+        case LanePowerLoss():
+            return "lane_power_loss"
+        case BarrierTrouble():
+            return f"barrier_{fault.kind}"
+        case TariffSwitch():
+            return "tariff_switch"
         case KillAtStep() | KillAt():
             return "kill"
+
+
+def _line_kind(fault: LineTrouble) -> str:
+    if fault.cut:
+        return "line_cut"
+    if fault.lost_permille:
+        return "line_lossy"
+    if fault.doubled_permille:
+        return "line_doubles"
+    if fault.late_permille:
+        return "line_late"
+    return "line_reorders" if fault.spread_ms else "line_slow"

@@ -66,12 +66,23 @@ class Line:
         """Return how long the next message takes, or None where it never arrives."""
         delay_ns = self._latency_ns + self._dice.randrange(self._spread_ns)
         for trouble in self._standing():
-            if trouble.cut:
-                return None
-            if trouble.lost_permille and self._dice.randrange(1000) < trouble.lost_permille:
+            if trouble.cut or self._falls(trouble.lost_permille):
                 return None
             delay_ns += trouble.ms * NS_PER_MS
+            if trouble.spread_ms:
+                delay_ns += self._dice.randrange(trouble.spread_ms) * NS_PER_MS
+            if self._falls(trouble.late_permille):
+                delay_ns += trouble.late_ms * NS_PER_MS
         return delay_ns
+
+    def crossings(self) -> tuple[int | None, ...]:
+        """Return how long the next message takes, as ``cross``; then the same for every copy of
+        it, where somebody on the way sends it again."""
+        copies = sum(self._falls(trouble.doubled_permille) for trouble in self._standing())
+        return tuple(self.cross() for _ in range(1 + copies))
+
+    def _falls(self, permille: int) -> bool:
+        return permille > 0 and self._dice.randrange(1000) < permille
 
     def _standing(self) -> list[LineTrouble]:
         now_ns = self._heap.now_ns
@@ -99,6 +110,11 @@ class Wiretap:
         """Keep one message."""
         self.seen.append(Tap(at_ns=self._heap.now_ns, channel=channel, text=text))
 
+    def take(self) -> list[Tap]:
+        """Return everything seen so far and forget it."""
+        taken, self.seen = self.seen, []
+        return taken
+
 
 class Broker:
     """One lane's connection to the message broker."""
@@ -111,10 +127,13 @@ class Broker:
 
     def publish(self, topic: str, text: str, acked: Callable[[bool], None]) -> None:
         """Publish at QoS 1; *acked* is called once, with whether the broker has it for sure."""
-        there = self.line.cross()
+        there, *copies = self.line.crossings()
         if there is None:
             self._heap.after(CONNECT_FAILS_NS, lambda: acked(False))
             return
+        for copy in copies:
+            if copy is not None:
+                self._heap.after(copy, lambda: self._tap.note(topic, text))
 
         def arrive() -> None:
             self._tap.note(topic, text)
@@ -131,6 +150,6 @@ class Broker:
         """Deliver a command at least once while the lane is connected; never kept for later."""
         self._tap.note(topic, text)
         for _ in range(1 + (self._dice.randrange(20) == 0)):
-            there = self.line.cross()
-            if there is not None:
-                self._heap.after(there, deliver)
+            for there in self.line.crossings():
+                if there is not None:
+                    self._heap.after(there, deliver)

@@ -14,6 +14,8 @@ from tolling.ids import LaneId
 EXPIRED_TTL_MS = 1
 """A picture of an old code: it has run out before it is read."""
 CODE_DIGITS = 18
+CODES_KEPT = 8
+"""Codes of a lane's last drivers that somebody may hold up again in a run that forgets."""
 
 
 class Phones:
@@ -26,6 +28,9 @@ class Phones:
         self.codes: list[str] = []
         """Every code shown in the run, for the auditor's search."""
         self._own: dict[int, str] = {}
+        self._owner: dict[str, int] = {}
+        self.borrowed: set[tuple[int, int]] = set()
+        """(vehicle, owner) of every code held up by somebody else than its wallet's owner."""
         self._of_lane: dict[LaneId, list[tuple[int, str]]] = {}
         self._told: dict[str, tuple[int, int]] = {}
 
@@ -36,6 +41,7 @@ class Phones:
             return f"TX{self._dice.randrange(10**14):014d}".encode("ascii"), False
         code = self._chosen(lane, vehicle_id, show)
         self._own[vehicle_id] = code
+        self._hold_up(vehicle_id, code)
         shown = self._of_lane.setdefault(lane, [])
         if (vehicle_id, code) not in shown:
             shown.append((vehicle_id, code))
@@ -45,10 +51,20 @@ class Phones:
             return (code + self._fresh(vehicle_id, show)).encode("ascii"), False
         return code.encode("ascii"), kind is CodeKind.TWICE
 
+    def delivered(self, vehicle_id: int, code: bytes) -> None:
+        """The scanner delivers *code* while a vehicle stands there: it may be another's."""
+        self._hold_up(vehicle_id, code.decode("ascii", "replace"))
+
+    def _hold_up(self, vehicle_id: int, code: str) -> None:
+        owner = self._owner.get(code, vehicle_id)
+        if owner != vehicle_id:
+            self.borrowed.add((vehicle_id, owner))
+
     def _chosen(self, lane: LaneId, vehicle_id: int, show: ShowCode) -> str:
         kind = show.code
-        if kind is CodeKind.SAME and vehicle_id in self._own:
-            return self._own[vehicle_id]
+        own = self._own.get(vehicle_id)
+        if kind is CodeKind.SAME and own in self._owner:
+            return own
         if kind is CodeKind.PREVIOUS:
             others = [code for owner, code in self._of_lane.get(lane, []) if owner != vehicle_id]
             if others:
@@ -76,7 +92,22 @@ class Phones:
             ttl_ms=ttl_ms,
         )
         self.codes.append(issued.code)
+        self._owner[issued.code] = vehicle_id
         return issued.code
+
+    def take_codes(self) -> list[str]:
+        """Return the codes issued so far and forget them, but for those a lane's next driver may
+        still hold up."""
+        taken, self.codes = self.codes, []
+        for shown in self._of_lane.values():
+            del shown[:-CODES_KEPT]
+        kept = {code for shown in self._of_lane.values() for _, code in shown}
+        self._owner = {code: owner for code, owner in self._owner.items() if code in kept}
+        return taken
+
+    def forget(self, vehicle_id: int) -> None:
+        """A driver is out of the story; his code may still be held up by another."""
+        self._own.pop(vehicle_id, None)
 
     def news_of(self, vehicle_id: int) -> tuple[MoneyTaken, ...]:
         """Return what the phone has not told yet: money taken, or come back."""
@@ -100,6 +131,14 @@ class Phones:
         ]
 
 
+_BUYER = "buyer-"
+
+
 def buyer_of(vehicle_id: int) -> str:
     """Return whose wallet the driver of a vehicle has."""
-    return f"buyer-{vehicle_id}"
+    return f"{_BUYER}{vehicle_id}"
+
+
+def vehicle_of(buyer: str) -> int:
+    """Return which vehicle's driver has that wallet."""
+    return int(buyer.removeprefix(_BUYER))

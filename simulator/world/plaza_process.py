@@ -98,9 +98,14 @@ class PlazaProcess(Process):
     """One plaza process, killed and started as often as the world likes."""
 
     def __init__(
-        self, heap: Heap, outside: PlazaOutside, kills: tuple[KillAtStep, ...] = ()
+        self,
+        heap: Heap,
+        outside: PlazaOutside,
+        kills: tuple[KillAtStep, ...] = (),
+        *,
+        name: str = PLAZA,
     ) -> None:
-        super().__init__(heap, PLAZA, kills)
+        super().__init__(heap, name, kills)
         self.outside = outside
         self.engine: PlazaEngine | None = None
         self._codes: dict[str, PayCode] = {}

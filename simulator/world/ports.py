@@ -59,6 +59,14 @@ class LaneModels:
     etc: EtcReaderModel
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    arrived: bool
+    """The module has done it."""
+    answered: bool
+    """And the driver knows."""
+
+
 class BarrierPort:
     """Boom, inputs and lamps over the I/O modules."""
 
@@ -112,7 +120,7 @@ class BarrierPort:
 
     def _poll(self) -> None:
         now_ns = self._now_ns
-        if not self._io.answers(DEFAULT_MODULE, now_ns):
+        if not self._request().answered:
             self._silence(now_ns)
             return
         if self._silent_since_ns is not None:
@@ -158,9 +166,12 @@ class BarrierPort:
 
     def _try_raise(self, attempt: int) -> None:
         def arrive() -> None:
-            if self._io.answers(DEFAULT_MODULE, self._now_ns):
+            request = self._request()
+            if request.arrived:
                 self._pulse(Output.RAISE)
-            elif attempt < RAISE_TRIES:
+            if request.answered:
+                return
+            if attempt < RAISE_TRIES:
                 self._process.later(MODBUS_TIMEOUT_NS, lambda: self._try_raise(attempt + 1))
             else:
                 self._raising = False
@@ -179,7 +190,7 @@ class BarrierPort:
 
         def read() -> None:
             now_ns = self._now_ns
-            if not self._io.answers(DEFAULT_MODULE, now_ns):
+            if not self._request().answered:
                 self._process.later(
                     MODBUS_TIMEOUT_NS, lambda: self._answer_lower(LowerRefusal.OCCUPIED)
                 )
@@ -197,12 +208,28 @@ class BarrierPort:
         refusal = self._refusal()
         if refusal is not None:
             self._answer_lower(refusal)
-        elif raises != self._raises or not self._io.answers(DEFAULT_MODULE, self._now_ns):
+            return
+        if raises != self._raises:
             self._feed(ev.BarrierFailed(raising=False))
-        else:
+            return
+        request = self._request()
+        if request.arrived:
             self._lowering = True
             self._pulse(Output.LOWER)
+        if request.answered:
             self._process.later(MODBUS_NS, lambda: self._answer_lower(None))
+        else:
+            self._process.later(
+                MODBUS_TIMEOUT_NS, lambda: self._feed(ev.BarrierFailed(raising=False))
+            )
+
+    def _request(self) -> _Request:
+        """Return what becomes of one request to the module: what a wire does to its bytes is no
+        answer in time, or none that can be read."""
+        transfer = self._io.transfer(DEFAULT_MODULE, self._now_ns)
+        in_time = transfer.delay_ns <= MODBUS_TIMEOUT_NS
+        answered = transfer.answered and in_time and not transfer.corrupted
+        return _Request(arrived=transfer.arrives, answered=answered)
 
     def _refusal(self) -> LowerRefusal | None:
         samples = self._latest.values()

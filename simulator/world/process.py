@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from simulator.world.clock import MachineClock
 from simulator.world.faults import KillAtStep, StepKind
 from simulator.world.heap import Heap
 from tolling.clock import NS_PER_MS
@@ -38,6 +39,8 @@ class Process:
         self._kills = {kill.step: kill for kill in kills if kill.process == name}
         self._timers: dict[str, int] = {}
         self._timer_no = 0
+        self.machine: MachineClock | None = None
+        """Whose oscillator the timers run on; None: they are exact."""
 
     # ---- life ----
 
@@ -87,13 +90,20 @@ class Process:
         self._timer_no += 1
         number = self._timer_no
         self._timers[timer_id] = number
+        machine, after_ns = self.machine, after_ms * NS_PER_MS
+        due_ns = after_ns if machine is None else machine.at_ns() + after_ns
 
         def call() -> None:
-            if self._timers.get(timer_id) == number:
-                del self._timers[timer_id]
-                due(timer_id)
+            if self._timers.get(timer_id) != number:
+                return
+            if machine is not None and machine.at_ns() < due_ns:
+                # The oscillator has slowed down meanwhile: it is not yet time by this clock.
+                self.later(machine.lasts_ns(due_ns - machine.at_ns()), call)
+                return
+            del self._timers[timer_id]
+            due(timer_id)
 
-        self.later(after_ms * NS_PER_MS, call)
+        self.later(after_ns if machine is None else machine.lasts_ns(after_ns), call)
 
     def cancel_timer(self, timer_id: str) -> None:
         """Forget a timer."""

@@ -99,13 +99,16 @@ class PlazaLink:
         self._calls.append(call)
         self._heap.note(caller, "calls", f"{life} {request.wanted!r}")
         deadline_ns = deadline_ms * NS_PER_MS
-        there = self.line.cross()
+        there, *copies = self.line.crossings()
         self._heap.after(deadline_ns, lambda: self._end(call, PlazaTrouble.TIMEOUT, gave_up=True))
         if there is None and self.line.cut:
             wait_ns = min(CONNECT_FAILS_NS, deadline_ns)
             self._heap.after(wait_ns, lambda: self._end(call, PlazaTrouble.UNREACHABLE))
         elif there is not None:
             self._heap.after(there, lambda: self._arrive(call, request))
+        for copy in copies:
+            if copy is not None:
+                self._heap.after(copy, lambda: self._arrive_again(call, request))
 
     def caller_died(self, caller: str) -> None:
         """Close every connection of a process that is gone."""
@@ -123,6 +126,12 @@ class PlazaLink:
         call.request_id = request_id
         if call.ended:
             self._tell_gone(request_id)
+
+    def _arrive_again(self, call: _Call, request: LaneRequest) -> None:
+        """A proxy on the way sends the request once more; the caller takes whichever answer comes
+        first."""
+        if self._plaza.up:
+            self._plaza.take(request, lambda reply: self._replied(call, reply))
 
     def _replied(self, call: _Call, reply: Reply) -> None:
         back = self.line.cross()

@@ -7,6 +7,7 @@ site look again.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -40,6 +41,7 @@ from simulator.world.lane_process import LaneProcess
 from simulator.world.phones import Phones
 from simulator.world.ports import LaneModels
 from tolling.ids import LaneId
+from tolling.inputs import Point
 from tolling.messages import EntryFound
 
 STALL_MM = 1_000
@@ -92,11 +94,18 @@ class Site:
         self._due_us: int | None = None
         self._timer_no = 0
         self._geometry: dict[LaneId, LaneGeometry] = {}
+        self._expecting = False
+        self.on_expected: Callable[[Car], None] = lambda car: None
+        """Called with every vehicle of ``expect`` when it is made."""
+        self._beside: dict[LaneId, LaneId] = {}
+        """Which lane may hear the loops of a lane."""
 
     def add_lane(self, lane_id: LaneId, lane: SiteLane, geometry: LaneGeometry) -> None:
         """Connect a lane."""
         self._lanes[lane_id] = lane
         self._geometry[lane_id] = geometry
+        if lane.models.io.beside is not None:
+            self._beside[lane.models.io.beside] = lane_id
 
     def add_car(self, car: Car, dice: Random) -> None:
         """Let a vehicle come."""
@@ -110,7 +119,36 @@ class Site:
         self._aboard[car.vehicle.vehicle_id] = _Aboard(car=car, driver=driver, timers={})
         self._heap.schedule(car.arrives_us * 1_000, lambda: self._arrive(car))
 
+    def expect(self, cars: Iterator[Car], dice_of: Callable[[str], Random]) -> None:
+        """Let vehicles come one after the other; each is made when the one before it has come.
+
+        Args:   cars: in order of arrival; on_expected is called with each.
+        """
+        car = next(cars, None)
+        self._expecting = car is not None
+        if car is None:
+            return
+        self.on_expected(car)
+        self.add_car(car, dice_of(f"driver {car.vehicle.vehicle_id}"))
+        self._heap.schedule(car.arrives_us * 1_000, lambda: self.expect(cars, dice_of))
+
+    def forget_gone(self, before_us: int) -> int:
+        """Forget every vehicle that left before an instant. Returns how many."""
+        gone = []
+        for number, aboard in self._aboard.items():
+            left_us = aboard.driver.memory.gone_us if aboard.gone else None
+            if left_us is not None and left_us < before_us:
+                gone.append(number)
+        for number in gone:
+            del self._aboard[number]
+            self._phones.forget(number)
+        return len(gone)
+
     # ---- what others ask ----
+
+    def geometry(self, lane_id: LaneId) -> LaneGeometry:
+        """Return how a lane is built."""
+        return self._geometry[lane_id]
 
     @property
     def cars(self) -> tuple[Car, ...]:
@@ -120,7 +158,7 @@ class Site:
     @property
     def all_gone(self) -> bool:
         """Return whether every vehicle has left."""
-        return all(each.gone for each in self._aboard.values())
+        return not self._expecting and all(each.gone for each in self._aboard.values())
 
     def driver(self, vehicle_id: int) -> Driver:
         """Return the driver of a vehicle."""
@@ -197,6 +235,7 @@ class Site:
             ports = lane.process.ports
             if ports is not None:
                 ports.barrier.input_may_have_changed()
+            self._heard_beside(edge, edge.point)
         if edge.vehicle_id is None:
             return
         aboard = self._aboard[edge.vehicle_id]
@@ -210,6 +249,16 @@ class Site:
             self._give(aboard, AtWindow(at_us=edge.at_us, on=edge.on))
         elif edge.what is What.STOPPED and edge.on and not self._first(edge):
             self._give(aboard, Queued(at_us=edge.at_us))
+
+    def _heard_beside(self, edge: PlantEdge, point: Point) -> None:
+        """A loop's field reaches the lane beside: its modules may read it too."""
+        neighbour = self._beside.get(edge.lane)
+        if neighbour is None:
+            return
+        lane = self._lanes[neighbour]
+        ports = lane.process.ports
+        if ports is not None and lane.models.io.hears_beside(point, self._heap.now_ns):
+            ports.barrier.input_may_have_changed()
 
     def _first(self, edge: PlantEdge) -> bool:
         return self.plant.vehicles(edge.lane)[0] == edge.vehicle_id
@@ -321,8 +370,10 @@ class Site:
         data, twice = self._phones.code_bytes(car.lane_id, car.vehicle.vehicle_id, show)
         deliveries = lane.models.scanner.present(data, self._heap.now_ns, twice=twice)
         ports = lane.process.ports
-        if ports is not None:
-            for delivery in deliveries:
+        for delivery in deliveries:
+            code = delivery.data.removesuffix(lane.models.scanner.suffix)
+            self._phones.delivered(car.vehicle.vehicle_id, code)
+            if ports is not None:
                 ports.scan_comes(delivery)
 
     def _wake(self, aboard: _Aboard, wake: Wake) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from random import Random
 
-from simulator.people import Behaviour, draw_behaviour
-from simulator.plant import VehicleId, usual_vehicle
+from simulator.people import BEHAVIOURS, Behaviour, draw_behaviour
+from simulator.plant import LaneGeometry, VehicleId, drawbar_train, motorcycle, usual_vehicle
 from simulator.world.clock import WALL_BASE_MS
 from simulator.world.site import Car
 from tolling.ids import LaneId
@@ -29,6 +30,8 @@ CLASSES: Mapping[VehicleClass, int] = {
     VehicleClass.TRUCK_6: 4,
 }
 """How often each class comes."""
+PLATE_SERIES = "BCEFGHJKLM"
+"""Letters of the towns, each for 100,000 vehicles of a run."""
 NO_PLATE_PERMILLE = 20
 NO_ENTRY_PERMILLE = 60
 FIRST_CAR_MS = 3_000
@@ -38,11 +41,22 @@ ENTERED_BEFORE_MS = 3_600_000
 
 def make_tariff() -> TariffSet:
     """Return the tariff of the world: every station, every class."""
+    return changed_tariff(
+        version=1,
+        percent=100,
+        from_ms=WALL_BASE_MS - 3_600_000,
+        now_ms=WALL_BASE_MS - 86_400_000,
+    )
+
+
+def changed_tariff(*, version: int, percent: int, from_ms: int, now_ms: int) -> TariffSet:
+    """Return a version of the world's tariff: *percent* of the usual tolls from *from_ms* on."""
     rows: list[TariffRow] = []
     for station, distance_m in STATIONS:
         for vehicle_class in VehicleClass:
             tenths = _TRUCK[vehicle_class // 10] + 2 * (vehicle_class % 10 - 1)
-            toll = max(100, distance_m * FEN_PER_KM * tenths // 10_000 // 100 * 100)
+            usual_fen = distance_m * FEN_PER_KM * tenths // 10_000
+            toll = max(100, usual_fen * percent // 10_000 * 100)
             rows.append(
                 TariffRow(
                     row=len(rows) + 1,
@@ -54,9 +68,9 @@ def make_tariff() -> TariffSet:
             )
     return TariffSet(
         tariff_id="world",
-        version=1,
-        made_at_ms=WALL_BASE_MS - 86_400_000,
-        effective_from_ms=WALL_BASE_MS - 3_600_000,
+        version=version,
+        made_at_ms=now_ms,
+        effective_from_ms=from_ms,
         rows=tuple(rows),
     )
 
@@ -68,36 +82,72 @@ def draw_cars(
     mix: Mapping[str, int],
     gap_ms: int,
     dice: Random,
+    odd_permille: int = 0,
+    odd_dice: Random | None = None,
 ) -> tuple[Car, ...]:
-    """Return *vehicles* cars dealt over *lanes* in turn, *gap_ms* apart in the mean on each."""
+    """Return *vehicles* cars dealt over *lanes* in turn, *gap_ms* apart in the mean on each.
+
+    Args:   odd_permille: so many lorries pull a trailer on a bar, and so many cars are motorcycles;
+                drawn from *odd_dice*, so that the others stay as they are.
+    """
     due_ms = {lane: FIRST_CAR_MS + dice.randrange(2_000) for lane in lanes}
     cars = []
     for number in range(1, vehicles + 1):
         lane = lanes[(number - 1) % len(lanes)]
-        cars.append(
-            make_car(
-                lane=lane,
-                number=number,
-                behaviour=draw_behaviour(mix, dice),
-                arrives_ms=due_ms[lane],
-                dice=dice,
-            )
+        car = make_car(
+            lane=lane,
+            number=number,
+            behaviour=draw_behaviour(mix, dice),
+            arrives_ms=due_ms[lane],
+            dice=dice,
         )
+        if odd_dice is not None and odd_dice.randrange(1000) < odd_permille:
+            car = odd_one(car, odd_dice)
+        cars.append(car)
         due_ms[lane] += gap_ms // 2 + dice.randrange(max(1, gap_ms))
     return tuple(cars)
 
 
+def odd_one(car: Car, dice: Random) -> Car:
+    """Return a lorry with a trailer behind it, or a motorcycle in place of a car.
+
+    A motorcycle the loops do not see rides past the boom: nobody would serve it.
+    """
+    vehicle = car.vehicle
+    if vehicle.vehicle_class >= VehicleClass.TRUCK_3:
+        train = drawbar_train(
+            vehicle.vehicle_id,
+            vehicle.plate,
+            vehicle_class=vehicle.vehicle_class,
+            bar_mm=1_000 + dice.randrange(3_400),
+        )
+        return replace(car, vehicle=train)
+    if vehicle.vehicle_class is not VehicleClass.CAR_1:
+        return car
+    metal_percent = 5 + dice.randrange(35)
+    small = motorcycle(vehicle.vehicle_id, vehicle.plate, metal_percent=metal_percent)
+    seen = metal_percent >= LaneGeometry().loop_1_least_percent
+    behaviour = car.behaviour if seen else BEHAVIOURS["runs_through"]
+    return replace(car, vehicle=small, behaviour=behaviour)
+
+
 def make_car(
-    *, lane: LaneId, number: int, behaviour: Behaviour, arrives_ms: int, dice: Random
+    *,
+    lane: LaneId,
+    number: int,
+    behaviour: Behaviour,
+    arrives_ms: int,
+    dice: Random,
+    classes: Mapping[VehicleClass, int] = CLASSES,
 ) -> Car:
     """Return one vehicle of a drawn class, plate and entry."""
-    vehicle_class = _draw_class(dice)
+    vehicle_class = _draw_class(classes, dice)
     plate = _plate(number, dice)
     station, _ = STATIONS[dice.randrange(len(STATIONS))]
     unknown = dice.randrange(1000) < NO_ENTRY_PERMILLE
     entry = EntryFound(
         entry_station=station,
-        entered_ms=WALL_BASE_MS - ENTERED_BEFORE_MS,
+        entered_ms=WALL_BASE_MS + arrives_ms - ENTERED_BEFORE_MS,
         vehicle_class=vehicle_class,
         source=EntrySource.MEDIUM,
     )
@@ -110,9 +160,9 @@ def make_car(
     )
 
 
-def _draw_class(dice: Random) -> VehicleClass:
-    ticket = dice.randrange(sum(CLASSES.values()))
-    for vehicle_class, share in CLASSES.items():
+def _draw_class(classes: Mapping[VehicleClass, int], dice: Random) -> VehicleClass:
+    ticket = dice.randrange(sum(classes.values()))
+    for vehicle_class, share in classes.items():
         ticket -= share
         if ticket < 0:
             return vehicle_class
@@ -122,6 +172,7 @@ def _draw_class(dice: Random) -> VehicleClass:
 def _plate(number: int, dice: Random) -> Plate | None:
     if dice.randrange(1000) < NO_PLATE_PERMILLE:
         return None
+    series, digits = PLATE_SERIES[number // 100_000 % len(PLATE_SERIES)], number % 100_000
     if dice.randrange(4) == 0:
-        return Plate(text=f"苏BD{number:05d}", colour=PlateColour.GREEN)
-    return Plate(text=f"苏B{number:05d}", colour=PlateColour.BLUE)
+        return Plate(text=f"苏{series}D{digits:05d}", colour=PlateColour.GREEN)
+    return Plate(text=f"苏{series}{digits:05d}", colour=PlateColour.BLUE)

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from sqlalchemy import Engine, text
 
-from plaza_server.store import Store
+from plaza_server.rules.units import PutSet
+from plaza_server.store import Store, commit_group
 from simulator.models.alipay import AlipayModel
-from simulator.plant import Plant
-from simulator.world.clock import MachineClock
+from simulator.models.device_faults import DeviceFault, DeviceTrouble
+from simulator.plant import Heading, Plant
+from simulator.world.clock import WALL_BASE_MS, MachineClock, us
 from simulator.world.disk import Disk
 from simulator.world.faults import (
-    PLAZA,
+    BarrierFault,
+    BarrierTrouble,
+    ClockDrift,
     ClockJump,
     CommitTrouble,
     DeviceTroubleAt,
     KillAt,
     KillAtStep,
+    LanePowerLoss,
     LineTrouble,
     PlatformTrouble,
+    TariffSwitch,
     WorldFault,
     kind_of,
     lane_name,
 )
 from simulator.world.heap import Heap
+from simulator.world.keys import PLAZA_KEY_ID, plaza_sign
 from simulator.world.lane_process import LaneProcess
 from simulator.world.links import Line, Wiretap
 from simulator.world.phones import Phones
@@ -32,11 +40,23 @@ from simulator.world.plaza_process import PlazaProcess
 from simulator.world.ports import LaneModels
 from simulator.world.process import Process
 from simulator.world.site import Site
-from tolling.clock import NS_PER_MS, NS_PER_S
+from simulator.world.traffic import changed_tariff
+from tolling.clock import NS_PER_MS, NS_PER_S, ClockQuality
 from tolling.ids import LaneId
+from tolling.signed_sets import wrap_tariff
+from tolling.tariffs import TariffSet
 
 LOOK_NS = NS_PER_S
 """How often a run is asked whether it is at rest."""
+
+_WITHOUT_POWER = (
+    ("io", DeviceFault.REBOOT),
+    ("scanner", DeviceFault.UNPLUGGED),
+    ("display", DeviceFault.UNPLUGGED),
+    ("camera", DeviceFault.SILENT),
+    ("etc", DeviceFault.SILENT),
+)
+"""What a lane's devices look like from outside while the box has no power."""
 
 _UNSETTLED = "SELECT count(*) FROM orders WHERE work AND state <> 'refund_stuck'"
 """Orders somebody still has to ask about; one the platform refuses to refund is a person's."""
@@ -56,7 +76,8 @@ class World:
     site: Site
     phones: Phones
     platform: AlipayModel
-    plaza: PlazaProcess
+    plazas: tuple[PlazaProcess, ...]
+    """Its processes, all on one store."""
     plaza_store: Store
     lanes: dict[LaneId, LaneProcess]
     models: dict[LaneId, LaneModels]
@@ -69,11 +90,20 @@ class World:
     fault_kinds: set[str] = field(default_factory=set)
     """Kinds that were armed."""
 
+    tariffs: list[TariffSet] = field(default_factory=list)
+    """Every version that was put into the plaza's store, the first one included."""
+
+    @property
+    def plaza(self) -> PlazaProcess:
+        """Return the plaza's first process."""
+        return self.plazas[0]
+
     # ---- running ----
 
     def start(self) -> None:
         """Start every process and set the faults; call once."""
-        self.plaza.start()
+        for plaza in self.plazas:
+            plaza.start()
         for lane_id in sorted(self.lanes):
             self.lanes[lane_id].start()
         for fault in self.faults:
@@ -109,7 +139,7 @@ class World:
         for line in self.lines.values():
             line.heal()
         for clock in self.clocks.values():
-            clock.offset_ms = 0
+            clock.set_right()
         self.platform.clear_fault()
         now_ns = self.heap.now_ns
         for lane_id in sorted(self.models):
@@ -119,6 +149,7 @@ class World:
             models.display.clear(now_ns=now_ns)
             models.camera.clear()
             models.etc.clear()
+            self._mend_barrier(lane_id)
             self._devices_changed(lane_id)
 
     # ---- rest ----
@@ -126,7 +157,7 @@ class World:
     @property
     def at_rest(self) -> bool:
         """Return whether every vehicle is gone and every promise kept."""
-        processes: list[Process] = [self.plaza, *self.lanes.values()]
+        processes: list[Process] = [*self.plazas, *self.lanes.values()]
         if not self.site.all_gone or not all(process.alive for process in processes):
             return False
         return self.unsent_records == 0 and self._lanes_empty() and self._count(_UNSETTLED) == 0
@@ -170,29 +201,102 @@ class World:
                 self.disks[fault.process].trouble(fault)
             case LineTrouble():
                 self.lines[fault.line].trouble(fault)
-            case ClockJump():
-                self._jump(fault)
+            case ClockJump() | ClockDrift():
+                self._clock(fault)
             case PlatformTrouble():
                 self.platform.inject(fault.fault, now_ns)
             case DeviceTroubleAt():
-                lane_id = LaneId(fault.lane_id)
-                getattr(self.models[lane_id], fault.device).inject(fault.trouble, now_ns)
-                self._devices_changed(lane_id)
-                if fault.trouble.for_ms is not None:
-                    after_ns = fault.trouble.for_ms * NS_PER_MS
-                    self.heap.after(after_ns, lambda: self._devices_changed(lane_id))
+                self._device(LaneId(fault.lane_id), fault.device, fault.trouble)
+            case LanePowerLoss():
+                self._power(fault)
+            case BarrierTrouble():
+                self._barrier(fault)
+            case TariffSwitch():
+                self._tariff(fault)
             case KillAtStep():
                 raise AssertionError("a kill at a step is the process's own")
+            case _:
+                assert_never(fault)
 
-    def _jump(self, fault: ClockJump) -> None:
+    def _clock(self, fault: ClockJump | ClockDrift) -> None:
         clock = self.clocks[fault.process]
-        clock.offset_ms += fault.offset_ms
+        if isinstance(fault, ClockJump):
+            clock.offset_ms += fault.offset_ms
+            if fault.noticed:
+                clock.quality = ClockQuality.BAD
+        else:
+            clock.drift(fault.ppm)
+        self.heap.after(fault.for_ms * NS_PER_MS, clock.set_right)
 
-        def back() -> None:
-            if clock.offset_ms:
-                clock.offset_ms -= fault.offset_ms
+    def _device(self, lane_id: LaneId, device: str, trouble: DeviceTrouble) -> None:
+        getattr(self.models[lane_id], device).inject(trouble, self.heap.now_ns)
+        self._devices_changed(lane_id)
+        if trouble.for_ms is not None:
+            after_ns = trouble.for_ms * NS_PER_MS
+            self.heap.after(after_ns, lambda: self._devices_changed(lane_id))
 
-        self.heap.after(fault.for_ms * NS_PER_MS, back)
+    def _power(self, fault: LanePowerLoss) -> None:
+        """Everything in the lane's box goes off, the process first; the boom does as it is made."""
+        lane_id, now_us = LaneId(fault.lane_id), us(self.heap.now_ns)
+        self.lanes[lane_id].kill(fault.for_ms)
+        self.plant.boom_power(lane_id, False, now_us)
+        for device, kind in _WITHOUT_POWER:
+            self._device(lane_id, device, DeviceTrouble(kind=kind, for_ms=fault.for_ms))
+        self._later_mended(lane_id, fault.for_ms)
+
+    def _barrier(self, fault: BarrierTrouble) -> None:
+        lane_id, now_us = LaneId(fault.lane_id), us(self.heap.now_ns)
+        match fault.kind:
+            case BarrierFault.POWER:
+                self.plant.boom_power(lane_id, False, now_us)
+            case BarrierFault.JAM:
+                self.plant.boom_jam(lane_id, now_us, at_mdeg=fault.mdeg)
+            case BarrierFault.SLOW:
+                self._boom_times(lane_id, fault.percent)
+            case BarrierFault.HAND_UP:
+                self.plant.boom_by_hand(lane_id, Heading.UP, now_us)
+        self.site.road_changed()
+        self._later_mended(lane_id, fault.for_ms)
+
+    def _later_mended(self, lane_id: LaneId, after_ms: int) -> None:
+        def mend() -> None:
+            self._mend_barrier(lane_id)
+            self.site.road_changed()
+
+        self.heap.after(after_ms * NS_PER_MS, mend)
+
+    def _mend_barrier(self, lane_id: LaneId) -> None:
+        now_us = us(self.heap.now_ns)
+        self.plant.boom_power(lane_id, True, now_us)
+        self.plant.boom_unjam(lane_id, now_us)
+        self._boom_times(lane_id, 100)
+
+    def _boom_times(self, lane_id: LaneId, percent: int) -> None:
+        geometry = self.site.geometry(lane_id)
+        self.plant.boom_times(
+            lane_id,
+            us(self.heap.now_ns),
+            raise_us=geometry.raise_us * percent // 100,
+            lower_us=geometry.lower_us * percent // 100,
+        )
+
+    def _tariff(self, fault: TariffSwitch) -> None:
+        now_ms = WALL_BASE_MS + self.heap.now_ns // NS_PER_MS
+        version = len(self.tariffs) + 1
+        tariff = changed_tariff(
+            version=version, percent=fault.percent, from_ms=now_ms + fault.notice_ms, now_ms=now_ms
+        )
+        self.put_tariff(tariff, now_ms)
+
+    def put_tariff(self, tariff: TariffSet, now_ms: int) -> None:
+        """Put a signed version of the tariff into the plaza's store, as its operator does."""
+        self.tariffs.append(tariff)
+        unit = PutSet(
+            envelope=wrap_tariff(tariff, key_id=PLAZA_KEY_ID, sign=plaza_sign), now_ms=now_ms
+        )
+        (result,) = commit_group(self.plaza_store.engine, [[unit]])
+        if isinstance(result, Exception):
+            raise result
 
     def _devices_changed(self, lane_id: LaneId) -> None:
         self.models[lane_id].display.refresh(self.heap.now_ns)
@@ -203,7 +307,8 @@ class World:
 
     def process(self, name: str) -> Process:
         """Return a process by its name."""
-        if name == PLAZA:
-            return self.plaza
+        for plaza in self.plazas:
+            if plaza.name == name:
+                return plaza
         by_name: dict[str, Process] = {lane_name(each): self.lanes[each] for each in self.lanes}
         return by_name[name]

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from simulator.auditor import Evidence, Verdict, audit
-from tests.stack.nursery import Nursery
-from tests.stack.part import until
-from tests.stack.stack import QUICK, Plan, Stack
+from simulator.stack.nursery import Nursery
+from simulator.stack.part import until
+from simulator.stack.plan import QUICK, Plan
+from simulator.stack.stack import Stack
 
 WHEN = {"commit": ("before", "after"), "send": ("before", "sent", "after")}
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from simulator.plant import Contact
-from tests.stack import evidence
-from tests.stack.nursery import Nursery
-from tests.stack.part import until
-from tests.stack.site_client import ask
-from tests.stack.stack import PLAZA, QUICK, Plan, Stack
+from simulator.stack import evidence
+from simulator.stack.nursery import Nursery
+from simulator.stack.part import until
+from simulator.stack.plan import PLAZA, QUICK, Plan
+from simulator.stack.site_client import ask
+from simulator.stack.stack import Stack
 from tolling.inputs import Output
 
 pytestmark = [pytest.mark.kill, pytest.mark.slow]

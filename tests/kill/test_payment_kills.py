@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from simulator.plant import Contact, Passage, Strike
+from simulator.stack.nursery import Nursery
+from simulator.stack.plan import PLAZA
 from tests.kill.campaign import Campaign, kill_lanes, kill_plaza
-from tests.stack.nursery import Nursery
-from tests.stack.stack import PLAZA
 from tolling.inputs import Output
 
 pytestmark = [pytest.mark.kill, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400)]

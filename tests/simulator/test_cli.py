@@ -13,6 +13,10 @@ from pathlib import Path
 import pytest
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
+COMMANDS = (
+    *("demo", "platforms", "site", "broker"),
+    *("fuzz", "day", "scenario", "scenario-from", "chaos"),
+)
 COMMAND = [sys.executable, "-c", "from simulator.cli import main; main()"]
 
 
@@ -24,13 +28,13 @@ def run(*arguments: str, python: list[str] = COMMAND) -> subprocess.CompletedPro
 
 
 def test_help_names_every_command() -> None:
-    """demo, platforms, site and broker, each with what it does."""
+    """Each with what it does."""
     said = run("--help").stdout
-    for words in ("demo", "platforms", "site", "broker", "Run a toll plaza whole"):
+    for words in (*COMMANDS, "Run a toll plaza whole"):
         assert words in said
 
 
-@pytest.mark.parametrize("name", ["demo", "platforms", "site", "broker"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name: str) -> None:
     """--help of a command is its own."""
     done = run(name, "--help")

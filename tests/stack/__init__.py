@@ -1,1 +1,1 @@
-"""A whole toll lane of real processes on loopback, for tests that kill and disturb it."""
+"""Fixtures of the suites that run whole plazas of real processes (simulator.stack)."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.stack.nursery import Nursery
+from simulator.stack.nursery import Nursery
+
+ROOT = Path(__file__).parents[2]
+PLANTER = "tests.kill.planted"
 
 
 @pytest.fixture(scope="session")
 def nursery() -> Iterator[Nursery]:
     """Give the process that starts the stacks' processes; the plaza's slow proofs are hurried."""
-    subject = Nursery(hurried=True)
+    subject = Nursery(hurried=True, planter=PLANTER, cwd=ROOT)
     yield subject
     subject.close()
 
@@ -20,6 +24,6 @@ def nursery() -> Iterator[Nursery]:
 @pytest.fixture(scope="session")
 def true_nursery() -> Iterator[Nursery]:
     """Give a nursery whose plaza keeps all its bounds."""
-    subject = Nursery(hurried=False)
+    subject = Nursery(hurried=False, planter=PLANTER, cwd=ROOT)
     yield subject
     subject.close()

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.stack.nursery import Nursery
-from tests.stack.stack import QUICK, Plan, Stack
+from simulator.stack.nursery import Nursery
+from simulator.stack.plan import QUICK, Plan
+from simulator.stack.stack import Stack
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.long]
 LANES = ("001", "002", "003", "004")

@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 import aiomqtt
 import pytest
 
-from tests.stack.booth import OPERATOR, PIN, raw
-from tests.stack.nursery import Nursery
-from tests.stack.part import until
-from tests.stack.stack import PLAZA, QUICK, Plan, Stack
+from simulator.stack.nursery import Nursery
+from simulator.stack.operator_port import OperatorPort
+from simulator.stack.part import until
+from simulator.stack.plan import OPERATOR, PIN, PLAZA, QUICK, Plan
+from simulator.stack.stack import Stack
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 LANE = "001"
@@ -104,8 +105,8 @@ def bad(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Iterator[
         subject = Bad(stack=stack, scanner=master, answers=[])
         yield subject
         assert stack.audit().findings == ()
-        heard = [one.body for one in stack.wires.heard if not one.channel.endswith("/command")]
-        heard += subject.answers
+        taps = [one for one in stack.wires.heard if not one.channel.endswith("/command")]
+        heard = [one.text.encode() for one in taps] + subject.answers
         files = [text.data for text in stack.gather().texts]
         assert not [part for part in heard + files if SECRET.encode() in part]
     os.close(master)
@@ -139,7 +140,8 @@ def test_garbage_on_the_operator_port(bad: Bad) -> None:
     """One error a line, on the same connection; the next good line is answered."""
     stack = bad.stack
     good = json.dumps({"do": "hello", "operator": OPERATOR, "pin": PIN}).encode() + b"\n"
-    answers = raw(stack.layout.socket(LANE), *LINES, good)
+    with OperatorPort(stack.layout.socket(LANE)) as port:
+        answers = port.raw(*LINES, good)
     bad.answers += [json.dumps(answer).encode() for answer in answers]
     *wrong, right = answers
     assert [answer["ok"] for answer in wrong] == [False] * len(LINES)

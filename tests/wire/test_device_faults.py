@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from simulator.plant import Contact
-from tests.stack.nursery import Nursery
-from tests.stack.part import until
-from tests.stack.stack import QUICK, Plan, Stack
+from simulator.stack.nursery import Nursery
+from simulator.stack.part import until
+from simulator.stack.plan import QUICK, Plan
+from simulator.stack.stack import Stack
 from tolling.inputs import Output
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.long]
@@ -46,7 +47,7 @@ def degraded_us(stack: Stack, lane: str, name: str, since_us: int) -> int:
     """Return when the broker was told of a degraded mode, 0 while it was not."""
     for one in list(stack.wires.heard):
         of_lane = one.at_us >= since_us and one.channel.endswith(f"/{lane}/state")
-        if of_lane and name in [mode["name"] for mode in json.loads(one.body)["degraded"]]:
+        if of_lane and name in [mode["name"] for mode in json.loads(one.text)["degraded"]]:
             return one.at_us
     return 0
 

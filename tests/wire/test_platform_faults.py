@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.stack.nursery import Nursery
-from tests.stack.part import until
-from tests.stack.stack import Plan, Stack
+from simulator.stack.nursery import Nursery
+from simulator.stack.part import until
+from simulator.stack.plan import Plan
+from simulator.stack.stack import Stack
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.long]
 TOLL_FEN = 5_400

@@ -55,6 +55,25 @@ def test_nobody_waits_longer_for_camera_or_plaza() -> None:
     assert book.phase is Phase.PRICED
 
 
+def test_the_plate_of_a_car_that_followed_through_is_not_the_next_ones() -> None:
+    """A car drives through close behind another; what the camera read of it is forgotten."""
+    book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON, loop_1=OFF).wait(800)
+    _ = book.read(loop_1=ON) >> ev.PlateRead(plate=replace(PLATE, text="苏B00023"))
+    book.wait(600).read(loop_1=OFF).wait(1000)
+    assert book.state.leaving is not None
+    book.read(loop_1=ON)
+    assert (book.phase, book.passage.plate) == (Phase.IDENTIFYING, None)
+
+
+def test_the_plate_of_a_car_that_waits_behind_stays_its_own() -> None:
+    """The same reading, and the car flickers on loop 1 and stays: it is identified by it."""
+    other = replace(PLATE, text="苏B00023")
+    book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON, loop_1=OFF).wait(800)
+    _ = book.read(loop_1=ON) >> ev.PlateRead(plate=other)
+    book.wait(600).read(loop_1=OFF).wait(200).read(loop_1=ON).read(loop_2=OFF).wait(1000)
+    assert book.passage.plate == other
+
+
 def test_a_lane_without_a_camera_prices_at_once() -> None:
     """It has nothing to wait for."""
     book = Playbook(replace(CONFIG, devices=frozenset({"display"}))).open() >> change(LOOP_1, ON)

@@ -199,3 +199,49 @@ def test_a_restart_answers_who_waits_for_the_boom() -> None:
     book = Playbook().open().boom_up().wait(1000).act(OperatorAction.LOWER).start("boot-2", 1)
     assert book.result() == (CommandOutcome.UNKNOWN, "restarted")
     assert subject.lower_hindrance
+
+
+def test_the_time_to_come_down_counts_from_the_pulse() -> None:
+    """A slow disk held the lower back: the boom has its whole time from when it was told."""
+    book = lowering().wait(2_750)
+    _ = book >> ev.LowerAnswered(refusal=None)
+    book.read(boom_up=OFF).wait(2_900)
+    assert book.state.boom is Boom.LOWERING
+    assert book.read(loop_2=ON).gave(cmd.RaiseBoom)
+
+
+def test_a_boom_overdue_on_its_way_down_turns_for_a_vehicle() -> None:
+    """However slowly it comes down, it comes down on nobody (B1)."""
+    book = lowering()
+    _ = book >> ev.LowerAnswered(refusal=None)
+    book.read(boom_up=OFF).wait(3_000)
+    assert book.stands(AlarmCode.BOOM_NOT_DOWN)
+    assert book.read(loop_2=ON).gave(cmd.RaiseBoom) == [
+        cmd.RaiseBoom(reason=cmd.RaiseReason.SAFETY, passage_id=None)
+    ]
+    assert book.stands(AlarmCode.LOWER_OBSTRUCTED)
+
+
+def test_a_boom_moved_by_hand_does_not_turn() -> None:
+    """What the lane never commanded it does not turn either: a person's hand is on it."""
+    book = Playbook().open().arrive().pay().boom_up().read(boom_up=OFF)
+    assert book.state.boom is Boom.MOVED
+    assert not book.read(loop_2=ON).gave(cmd.RaiseBoom)
+
+
+def test_a_lower_that_was_pulsed_after_all_is_no_movement_of_strangers() -> None:
+    """Given up, and pulsed by a slow line then: it is our lower again, with all its time."""
+    book = lowering().wait(3_000)
+    assert book.state.boom is Boom.UP
+    book.read(boom_up=OFF)
+    assert book.stands(AlarmCode.BOOM_MOVED)
+    _ = book >> ev.LowerAnswered(refusal=None)
+    assert (book.state.boom, book.stands(AlarmCode.BOOM_MOVED)) == (Boom.LOWERING, False)
+    assert book.read(loop_2=ON).gave(cmd.RaiseBoom)
+
+
+def test_a_late_pulse_turns_at_once_where_a_vehicle_has_come() -> None:
+    """The vehicle came under the boom between giving up and the pulse."""
+    book = lowering().wait(3_000).read(loop_2=ON)
+    assert not book.gave(cmd.RaiseBoom)
+    assert (book >> ev.LowerAnswered(refusal=None)).gave(cmd.RaiseBoom)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lane_controller.core import commands as cmd
@@ -9,6 +11,7 @@ from lane_controller.core import events as ev
 from lane_controller.core import presence as subject
 from lane_controller.core.states import LeavingPhase, Phase
 from tests.lane_controller.core.playbook import (
+    CONFIG,
     LOOP_1,
     OFF,
     ON,
@@ -19,6 +22,7 @@ from tests.lane_controller.core.playbook import (
     code,
 )
 from tolling.alarms import AlarmCode
+from tolling.inputs import Point
 from tolling.messages import OperatorAction
 from tolling.orders import OrderState
 from tolling.pictures import PictureKind
@@ -95,6 +99,44 @@ def test_running_through_is_a_violation_with_one_record() -> None:
         assert not book.stands(AlarmCode.VIOLATION)
 
 
+def with_curtain() -> Playbook:
+    """Return an open lane with a light curtain under its boom."""
+    config = replace(CONFIG, under_boom=frozenset({Point.LOOP_2, Point.CURTAIN}))
+    return Playbook(config).open().read(curtain=OFF)
+
+
+def test_a_runner_is_told_from_the_car_that_closes_up_behind_it() -> None:
+    """It breaks the boom and the next car takes loop 1 before it is off: a violation of its own,
+    and the next car is new."""
+    book = with_curtain().arrive().read(loop_2=ON).wait(300).read(curtain=ON)
+    assert book.stands(AlarmCode.VIOLATION)
+    book.wait(2000).read(curtain=OFF).wait(400).read(loop_2=OFF).wait(1000)
+    (record,) = book.records
+    assert record.unpaid_reason is UnpaidReason.VIOLATION
+    assert book.passage.passage_id != record.passage_id
+    assert book.phase is Phase.IDENTIFYING
+
+
+def test_a_dirty_curtain_makes_nobody_at_the_window_a_violation() -> None:
+    """The curtain reads broken all the time; a car that creeps onto loop 2 may still pay."""
+    book = with_curtain().read(curtain=ON).arrive().read(loop_2=ON)
+    assert (book.phase, book.stands(AlarmCode.VIOLATION)) == (Phase.TENDER, False)
+
+
+def test_a_tailgater_is_told_from_the_car_that_closes_up_behind_it() -> None:
+    """Three cars bumper to bumper under one raise: the second is a violation, the third new."""
+    book = with_curtain().arrive().pay().boom_up().read(loop_2=ON, curtain=ON).wait(700)
+    book.read(loop_1=OFF).wait(600).read(curtain=OFF).wait(200)
+    _ = book.read(loop_1=ON) >> ev.PlateRead(plate=OTHER)
+    book.wait(100).read(loop_2=OFF).wait(600).read(loop_2=ON).wait(200).read(curtain=ON)
+    book.wait(300).read(loop_1=OFF).wait(500).read(curtain=OFF).wait(300)
+    book.read(loop_1=ON, loop_2=OFF).wait(1000)
+    first, second = book.records
+    assert (first.unpaid_reason, second.unpaid_reason) == (None, UnpaidReason.VIOLATION)
+    assert (second.plate, "tailgated" in second.remarks) == (OTHER, True)
+    assert book.passage.passage_id.endswith("3")
+
+
 def test_tailgating_is_two_records_and_one_authorisation() -> None:
     """The second car under one raise is recorded as a violation that tailgated."""
     for second_ms in (300, 5000):
@@ -113,6 +155,83 @@ def test_a_paid_car_close_behind_is_no_tailgater() -> None:
     book.arrive().pay("c2").read(loop_1=OFF).wait(1500).read(loop_2=OFF).wait(2000)
     assert [len(record.legs) for record in book.records] == [1, 1]
     assert "tailgated" not in book.records[1].remarks
+
+
+def test_another_plate_tells_a_tailgater_from_a_trailer() -> None:
+    """Loop 1 and loop 2 are free for less than 1 s, as between lorry and trailer; but the camera
+    reads another plate: two records, and the second is a violation."""
+    book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON).wait(800)
+    _ = book.read(loop_1=OFF).wait(500).read(loop_1=ON) >> ev.PlateRead(plate=OTHER)
+    book.wait(250).read(loop_2=OFF).wait(850).read(loop_2=ON).wait(2000)
+    book.read(loop_1=OFF).wait(1100).read(loop_2=OFF).wait(2000)
+    first, second = book.records
+    assert (first.unpaid_reason, second.unpaid_reason) == (None, UnpaidReason.VIOLATION)
+    assert second.plate == OTHER
+    assert book.state.empty
+
+
+def test_the_same_plate_once_more_is_still_a_trailer() -> None:
+    """A camera that is triggered again by the trailer reads the lorry's plate or none at all."""
+    for plate in (PLATE, None):
+        book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON).wait(800)
+        _ = book.read(loop_1=OFF).wait(500).read(loop_1=ON) >> ev.PlateRead(plate=plate)
+        book.wait(800).read(loop_1=OFF).wait(1100).read(loop_2=OFF).wait(2000)
+        assert len(book.records) == 1
+
+
+def test_the_second_of_loop_1_is_not_begun_anew_by_loop_2() -> None:
+    """A car drives through and is off loop 1 for 1.4 s before the next one comes: it has left,
+    whatever loop 2 did meanwhile, and the next one is another passage."""
+    book = Playbook().open().arrive().read(loop_2=ON, loop_1=OFF).wait(900).read(loop_2=OFF)
+    first = book.passage.passage_id
+    book.wait(500).read(loop_1=ON)
+    (record,) = book.records
+    assert (record.passage_id, record.unpaid_reason) == (first, UnpaidReason.VIOLATION)
+    assert book.passage.passage_id != first
+
+
+def test_the_next_car_is_not_asked_for_the_toll_of_one_that_drove_through() -> None:
+    """A car drives through unpaid with another close behind: what the camera reads then is the
+    next vehicle's, which gets a passage of its own; without it nobody can tell."""
+    for gap_ms, over in ((300, False), (800, True)):
+        book = Playbook().open().arrive().read(loop_2=ON, loop_1=OFF).wait(gap_ms)
+        if over:
+            book.read(loop_2=OFF)
+        first = book.passage.passage_id
+        _ = book.read(loop_1=ON).wait(250) >> ev.PlateRead(plate=OTHER)
+        assert book.passage.passage_id != first
+        assert book.passage.plate == OTHER
+        book.read(loop_2=OFF).wait(1500)
+        (record,) = book.records
+        assert record.passage_id == first
+        assert (record.end, record.unpaid_reason) == (PassageEnd.PASSED, UnpaidReason.VIOLATION)
+
+
+def test_the_next_car_bumper_to_bumper_with_one_that_drove_through_is_told_by_its_plate() -> None:
+    """Loop 1 is never free between them, loop 2 comes and goes: the other plate tells."""
+    book = Playbook().open().arrive().read(loop_2=ON).wait(4000).read(loop_2=OFF).wait(300)
+    first = book.passage.passage_id
+    _ = book >> ev.PlateRead(plate=OTHER)
+    (record,) = book.records
+    assert (record.passage_id, record.unpaid_reason) == (first, UnpaidReason.VIOLATION)
+    assert book.passage.plate == OTHER
+
+
+def test_the_same_car_or_no_plate_behind_a_flicker_stays_the_passage() -> None:
+    """Loop 1 flickers over an occupied loop 2: the same plate again, or none, is no next car."""
+    for plate in (PLATE, None):
+        book = Playbook().open().arrive().read(loop_2=ON, loop_1=OFF).wait(300)
+        first = book.passage.passage_id
+        _ = book.read(loop_1=ON) >> ev.PlateRead(plate=plate)
+        assert (book.phase, book.passage.passage_id) == (Phase.TENDER, first)
+
+
+def test_another_plate_without_a_gap_is_a_misreading() -> None:
+    """The camera speaks once more of a car that never moved: nothing changes."""
+    book = Playbook().open().arrive()
+    first = book.passage
+    _ = book >> ev.PlateRead(plate=OTHER)
+    assert book.passage == first
 
 
 def test_a_trailer_gap_is_one_vehicle() -> None:

@@ -88,6 +88,21 @@ def test_answers_to_other_commits_release_nothing() -> None:
     assert not rig.calls(fx.PostPayment, ever=True)
 
 
+def test_a_lower_given_up_while_the_disk_was_slow_is_not_pulsed() -> None:
+    """What was clear when it was asked for need not be clear when the disk comes back (B1)."""
+    rig = Rig().open().arrive().scan().paid().read(boom_down=OFF, boom_up=ON)
+    rig.read(loop_2=ON, loop_1=OFF).wait(1100).read(loop_2=OFF).wait(900)
+    rig.hold = True
+    rig.wait(200)
+    assert rig.subject.state.boom.value == "lowering"
+    rig.wait(3_000)
+    assert rig.subject.state.boom.value == "up"
+    rig.hold = False
+    while rig.flying is not None:
+        rig.commit()
+    assert not rig.devices(cmd.LowerIfClear, ever=True)
+
+
 def test_a_lower_that_waits_for_the_disk_never_follows_a_raise() -> None:
     """The next car pays while a lower waits: the lower is forgotten (B4)."""
     rig = Rig().open().arrive().scan().paid().read(boom_down=OFF, boom_up=ON)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from simulator.demo.report import by_tender, failed, percentile
+from simulator.demo.report import failed, percentile
+from simulator.stack.evidence import by_tender
 
 GOOD: dict[str, Any] = {
     "vehicles": 4,

@@ -81,7 +81,14 @@ def test_a_slow_answer_is_only_slow(subject: Merchant) -> None:
     assert captured(subject) == [2550]
 
 
-@pytest.mark.parametrize("kind", [PlatformFault.BAD_SIGNATURE, PlatformFault.MISSING_SIGNATURE])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        PlatformFault.BAD_SIGNATURE,
+        PlatformFault.MISSING_SIGNATURE,
+        PlatformFault.KEY_CHANGED,
+    ],
+)
 def test_an_answer_without_a_good_signature_has_charged(
     subject: Merchant, kind: PlatformFault
 ) -> None:
@@ -91,8 +98,16 @@ def test_an_answer_without_a_good_signature_has_charged(
     answer = subject.read(reply.body)
     assert answer.node["code"] == "10000"
     assert not answer.verified
-    assert (b'"sign"' in reply.body) is (kind is PlatformFault.BAD_SIGNATURE)
+    assert (b'"sign"' in reply.body) is (kind is not PlatformFault.MISSING_SIGNATURE)
     assert captured(subject) == [2550]
+
+
+def test_behind_an_expired_certificate_nothing_is_sent(subject: Merchant) -> None:
+    """The handshake fails: the caller knows that the books saw nothing."""
+    inject(subject, PlatformFault.CERTIFICATE_EXPIRED)
+    reply = subject.send("pay", pay(subject))
+    assert (reply.dropped, reply.unsent, reply.body) == (True, True, b"")
+    assert captured(subject) == []
 
 
 def test_a_duplicate_node_says_paid_behind_a_signed_refusal(subject: Merchant) -> None:

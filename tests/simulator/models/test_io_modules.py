@@ -170,3 +170,31 @@ def test_a_fault_no_module_can_have_is_refused() -> None:
     _, subject = new_lane()
     with pytest.raises(ValueError, match="cut_wire"):
         subject.inject(DeviceTrouble(kind=DeviceFault.HALF_CODE), 0)
+
+
+def test_a_module_that_restarts_drops_its_relays_and_is_silent() -> None:
+    """What it held is let go at once; it answers again after its while."""
+    _, subject = new_lane()
+    subject.write(Output.LANE_GREEN, True, 0)
+    subject.inject(DeviceTrouble(kind=DeviceFault.REBOOT, for_ms=3_000), S)
+    assert not subject.relay(Output.LANE_GREEN)
+    assert subject.reading(Point.LOOP_1, 2 * S) is Reading.UNKNOWN
+    assert not subject.transfer("io", 2 * S).arrives
+    assert subject.reading(Point.LOOP_1, 5 * S) is Reading.OFF
+    assert not subject.relay(Output.LANE_GREEN)
+
+
+def test_crosstalk_shows_the_cars_of_the_lane_beside() -> None:
+    """Only the loop it speaks of, only while it stands, and never the other way round."""
+    other = LaneId("002")
+    plant = Plant({LANE: LaneGeometry(), other: LaneGeometry()})
+    subject = IoModules(plant, LANE, beside=other)
+    plant.arrive(other, Vehicle(vehicle_id=VehicleId(1), plate=None), 0)
+    plant.catch_up(20_000_000)
+    assert subject.reading(Point.LOOP_1, 20 * S) is Reading.OFF
+    subject.inject(
+        DeviceTrouble(kind=DeviceFault.CROSSTALK, where=Point.LOOP_1, for_ms=1_000), 20 * S
+    )
+    assert subject.reading(Point.LOOP_1, 20 * S) is Reading.ON
+    assert subject.reading(Point.LOOP_2, 20 * S) is Reading.OFF
+    assert subject.reading(Point.LOOP_1, 22 * S) is Reading.OFF

@@ -315,6 +315,49 @@ def test_one_who_runs_does_so_from_the_start_and_one_who_stalls_moves_on() -> No
     assert [intent for _, intent in seat.did(DriveOn)] == [DriveOn(stall=True), DriveOn()]
 
 
+def test_two_phones_are_held_up_one_after_the_other() -> None:
+    """The passenger is no slower than a second: two fresh codes, once."""
+    seat = Seat("two_phones")
+    seat.arrive()
+    seat.shows(PictureKind.TOLL, 2500)
+    seat.until(20 * S)
+    shown = seat.did(ShowCode)
+    assert [at for at, _ in shown[:2]] == [shown[0][0], shown[0][0] + 1_200_000]
+    assert codes(seat)[:2] == [CodeKind.FRESH, CodeKind.FRESH]
+    assert CodeKind.FRESH not in codes(seat)[2:]
+
+
+def test_a_second_phone_stays_in_the_pocket_once_the_first_has_paid() -> None:
+    """Paid and going: nobody holds anything up any more."""
+    seat = Seat("two_phones")
+    seat.arrive()
+    seat.shows(PictureKind.TOLL, 2500)
+    seat.until(seat.timers["offer"])
+    seat.until(seat.now_us + 600_000)
+    seat.up = seat.green = True
+    seat.shows(PictureKind.PAID, 2500)
+    seat.until(20 * S)
+    assert len(codes(seat)) == 1
+
+
+@pytest.mark.parametrize("name", ["drives_off", "pays_after_leaving"])
+def test_one_who_drives_off_waits_for_no_boom(name: str) -> None:
+    """He holds up his phone and goes; whether he pays afterwards is between him and his phone."""
+    seat = Seat(name)
+    seat.arrive()
+    seat.shows(PictureKind.TOLL, 2500)
+    seat.until(20 * S)
+    ((shown_us, _),) = seat.did(ShowCode)
+    ((went_us, _),) = seat.did(DriveOn)
+    assert went_us - shown_us == BEHAVIOURS[name].drives_off_us
+    assert not seat.did(AskCash)
+
+
+def test_every_trouble_of_a_driver_is_in_the_unruly_mix() -> None:
+    """No kind is forgotten by the swarm."""
+    assert set(UNRULY_MIX) == set(BEHAVIOURS)
+
+
 def test_he_remembers_what_was_told_and_taken() -> None:
     """Memory holds pictures, code kinds and money, and never a code."""
     seat = Seat("phone_ok")

@@ -1,11 +1,22 @@
 """The world runs production code, and none of its shells."""
 
 import ast
+import inspect
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from lane_controller import store as lane_store
+from lane_controller.engine import engine as lane_engine
+from lane_controller.engine import recovery
+from plaza_server import engine as plaza_engine
+from plaza_server import store as plaza_store
+from plaza_server.platforms.alipay import codec as alipay_codec
+from simulator.platforms import alipay_http
+from simulator.world import build, lane_process, platform_line, plaza_process, ports
+from tolling import inputs, paycodes
 
 ROOT = Path(__file__).parents[3]
 NEVER = (
@@ -43,6 +54,30 @@ def test_importing_the_world_loads_production_code_and_no_shell() -> None:
     shells = [name for name in loaded if name.startswith(NEVER) or name.endswith(".client")]
     ours = ("hw", "lane_", "plaza_", "simulator", "dashboards")
     assert [name for name in shells if name.startswith(ours)] == []
+
+
+def test_the_world_runs_the_very_functions_production_runs() -> None:
+    """Not a copy and not a stand-in: the same objects, by identity."""
+    assert lane_process.LaneEngine is lane_engine.LaneEngine
+    assert lane_process.recover is recovery.recover
+    assert build.LaneStore is lane_store.LaneStore
+    assert plaza_process.PlazaEngine is plaza_engine.PlazaEngine
+    assert plaza_process.commit_group is plaza_store.commit_group
+    assert build.open_store is plaza_store.open_store
+    assert platform_line.codec is alipay_codec
+    assert ports.may_lower is inputs.may_lower
+    assert ports.classify is paycodes.classify
+
+
+def test_world_and_http_server_share_the_platforms_one_byte_face() -> None:
+    """Request bytes in, signed answer bytes out: ``AlipayModel.handle``, and neither face builds an
+    answer of its own."""
+    for face in (platform_line, alipay_http):
+        source = inspect.getsource(face)
+        assert source.count("_model.handle(") == 1, face.__name__
+        assert "answer_bytes" not in source, face.__name__
+        assert "signature_of" not in source, face.__name__
+    assert platform_line.HttpRequest is alipay_http.HttpRequest
 
 
 def test_no_file_of_the_world_knows_asyncio_threads_clocks_or_sockets() -> None:

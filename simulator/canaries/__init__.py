@@ -1,0 +1,103 @@
+"""Known bugs, planted from outside: a simulation that does not find them proves nothing.
+
+Each canary replaces one production function or one table row before a world is built and puts it
+back afterwards; production code has no switch for any of them. A canary names the smallest world in
+which it shows, and the rules of which at least one must be broken there. The same world without the
+canary is clean: that is tested too. ``toll-sim fuzz --canary NAME`` plants one in default worlds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from simulator.canaries import lane, plaza
+from simulator.canaries.planting import Canary, Plant
+from simulator.canaries.worlds import (
+    CHANGES_AND_CONFIRMS,
+    lane_dies,
+    link_lossy,
+    platform,
+    plaza_disk_fails,
+    world,
+)
+from simulator.models.faults import PlatformFault
+from simulator.world.build import WorldConfig
+
+__all__ = ["CANARIES", "SEEDS_MAX", "Canary", "planted"]
+
+SEEDS_MAX = 200
+"""A canary is found within so many seeds, or the simulation is too tame."""
+
+_FOUR = world("phone_ok", "phone_ok", "phone_ok", "phone_ok")
+_FAILS_CANCEL = platform(PlatformFault.CANCEL_LIES, 8)
+_PAY_5XX = platform(PlatformFault.HTTP_5XX, 1, calls=("pay",), carried_out=True)
+_PAY_FAILS = platform(PlatformFault.HTTP_5XX, 1, calls=("pay",))
+_REFUND_5XX = platform(PlatformFault.HTTP_5XX, 2, calls=("refund",))
+
+
+def _canary(plant: Plant, made: Callable[[int], WorldConfig], *rules: str) -> Canary:
+    return Canary(name=plant.__name__, plant=plant, world=made, rules=frozenset(rules))
+
+
+_ALL = (
+    _canary(lane.lower_on_occupied_loop, world("phone_ok", "stalls_under_boom"), "B1"),
+    _canary(lane.raise_not_bound_to_presence, world("phone_ok", "phone_ok"), "B2"),
+    _canary(lane.order_number_reused, _FOUR, "M1", "M6"),
+    _canary(lane.outbox_popped_before_ack, world(*["phone_ok"] * 4, faults=link_lossy), "M3"),
+    _canary(lane.raise_on_start, world("phone_ok", "phone_ok", faults=lane_dies), "B2", "B3"),
+    _canary(lane.lower_on_start, world("phone_ok", "phone_ok", faults=lane_dies), "B3"),
+    _canary(lane.chain_skips_a_record, _FOUR, "M3", "M6"),
+    _canary(lane.code_kept_in_clear, world("phone_ok"), "M7"),
+    _canary(lane.echo_taken_for_motion, world("phone_ok"), "B4"),
+    _canary(lane.violator_authorised, world("phone_ok", "runs_through"), "B2", "CRASH"),
+    _canary(
+        plaza.unknown_read_as_refused,
+        world("phone_ok", "phone_ok", faults=lambda seed: (_PAY_5XX,)),
+        "M4",
+    ),
+    _canary(
+        plaza.unknown_read_as_paid,
+        world("phone_ok", "phone_ok", faults=lambda seed: (_PAY_FAILS,)),
+        "M4",
+    ),
+    _canary(
+        plaza.late_capture_booked_as_revenue,
+        world(CHANGES_AND_CONFIRMS, faults=lambda seed: (_FAILS_CANCEL,)),
+        "M1",
+    ),
+    _canary(plaza.promise_before_commit, world(*["phone_ok"] * 4, faults=plaza_disk_fails), "M3"),
+    _canary(
+        plaza.cancel_believed_without_query,
+        world(CHANGES_AND_CONFIRMS, faults=lambda seed: (_FAILS_CANCEL,)),
+        "M1",
+        "M4",
+    ),
+    _canary(
+        plaza.refund_believed_unproven,
+        world(
+            CHANGES_AND_CONFIRMS,
+            "phone_ok",
+            faults=lambda seed: (_FAILS_CANCEL, _REFUND_5XX),
+            gap_ms=120_000,
+        ),
+        "M1",
+    ),
+    _canary(
+        plaza.refund_left_to_a_person,
+        world(CHANGES_AND_CONFIRMS, faults=lambda seed: (_FAILS_CANCEL,)),
+        "M2",
+    ),
+    _canary(plaza.query_impatient_for_ever, world("needs_password", latency_ms=2_200), "M2"),
+)
+
+CANARIES: dict[str, Canary] = {canary.name: canary for canary in _ALL}
+"""All planted bugs by name."""
+
+
+@contextmanager
+def planted(name: str) -> Iterator[Canary]:
+    """Plant one bug inside the with block. Raises: KeyError: no canary of that name."""
+    canary = CANARIES[name]
+    with canary.plant():
+        yield canary

@@ -1,0 +1,137 @@
+"""Bugs in the lane's core and engine."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+from lane_controller.core import commands as cmd
+from lane_controller.core import events as ev
+from lane_controller.core import interlock, presence, tables
+from lane_controller.core import lane as lane_core
+from lane_controller.core.draft import Draft
+from lane_controller.core.states import Boom, Phase
+from lane_controller.engine import engine as engine_module
+from lane_controller.engine.uplink import Uplink
+from simulator.canaries.planting import replaced, replaced_row
+from tolling.chain import Anchor, SealedRecord, anchor_of
+from tolling.ids import LaneId, PassageId, PlazaId, make_passage_id
+from tolling.inputs import Reading
+from tolling.paycodes import PayCode, PayCodeRef
+from tolling.records import AuthorisedBy
+
+
+def lower_on_occupied_loop() -> AbstractContextManager[None]:
+    """Nothing counts as occupied: a sick detector, or the very car, does not keep the boom up."""
+    return replaced(Reading, "occupied", property(lambda reading: False))
+
+
+def raise_not_bound_to_presence() -> AbstractContextManager[None]:
+    """Whoever comes next goes on the authorisation of the one before."""
+    honest = presence.begin_presence
+
+    def begin_presence(draft: Draft) -> bool:
+        before = draft.state.leaving or draft.state.arriving
+        paid = draft.state.passages_total > 0 and before is None
+        begun = honest(draft)
+        if begun and paid:
+            draft.put_passage(authorised_by=AuthorisedBy.TENDER, phase=Phase.RELEASED)
+        return begun
+
+    rules = tuple(begin_presence if rule is honest else rule for rule in lane_core.JOINT_RULES)
+    return replaced(lane_core, "JOINT_RULES", rules)
+
+
+def order_number_reused() -> AbstractContextManager[None]:
+    """The lane counts its passages from 1 again and again."""
+
+    def same_number(*, plaza: PlazaId, lane: LaneId, epoch: int, passage_no: int) -> PassageId:
+        number = (passage_no - 1) % 2 + 1
+        return make_passage_id(plaza=plaza, lane=lane, epoch=epoch, passage_no=number)
+
+    return replaced(presence, "make_passage_id", same_number)
+
+
+def outbox_popped_before_ack() -> AbstractContextManager[None]:
+    """An upload that failed counts as done."""
+    honest = Uplink.failed
+
+    def failed(uplink: Uplink) -> int:
+        uplink.uploaded_seq = uplink.anchor.seq
+        return honest(uplink)
+
+    return replaced(Uplink, "failed", failed)
+
+
+def _rows_of(machine: tables.Machine) -> Any:
+    """Return one machine's table, to be changed in place."""
+    return tables.TABLES[machine]
+
+
+def raise_on_start() -> AbstractContextManager[None]:
+    """A lane that starts raises its boom, to be on the safe side."""
+    honest = interlock.started
+
+    def started(draft: Draft) -> None:
+        honest(draft)
+        draft.emit(cmd.RaiseBoom(reason=cmd.RaiseReason.SAFETY, passage_id=None))
+
+    rows = {boom: tables.Go(started, frozenset({Boom.UNKNOWN})) for boom in Boom}
+    return replaced_row(_rows_of(tables.Machine.INTERLOCK), ev.Started, rows)
+
+
+def lower_on_start() -> AbstractContextManager[None]:
+    """A lane that starts brings its boom down first of all."""
+    honest = interlock.started
+
+    def started(draft: Draft) -> None:
+        honest(draft)
+        draft.emit(cmd.LowerIfClear())
+
+    rows = {boom: tables.Go(started, frozenset({Boom.UNKNOWN})) for boom in Boom}
+    return replaced_row(_rows_of(tables.Machine.INTERLOCK), ev.Started, rows)
+
+
+def chain_skips_a_record() -> AbstractContextManager[None]:
+    """Every third record is sealed as if one more stood before it."""
+
+    def skipping(sealed: SealedRecord) -> Anchor:
+        anchor = anchor_of(sealed)
+        return replace(anchor, seq=anchor.seq + 1) if anchor.seq % 3 == 0 else anchor
+
+    return replaced(engine_module, "anchor_of", skipping)
+
+
+def code_kept_in_clear() -> AbstractContextManager[None]:
+    """The keyed hash of a pay code is the code itself, and goes into the journal."""
+    honest = PayCode.ref
+
+    def ref(code: PayCode, key: bytes) -> PayCodeRef:
+        return replace(honest(code, key), keyed_hash=code.reveal())
+
+    return replaced(PayCode, "ref", ref)
+
+
+def echo_taken_for_motion() -> AbstractContextManager[None]:
+    """A boom that was told to rise counts as up."""
+    honest = interlock.raise_boom
+
+    def raise_boom(draft: Draft, reason: cmd.RaiseReason, passage_id: PassageId | None) -> None:
+        honest(draft, reason, passage_id)
+        if draft.state.boom is Boom.RAISING:
+            draft.put(boom=Boom.UP)
+
+    return replaced(interlock, "raise_boom", raise_boom)
+
+
+def violator_authorised() -> AbstractContextManager[None]:
+    """Whoever drives through goes down as one who has paid."""
+    honest = presence._leave_window
+
+    def leave_window(draft: Draft, *, holds_loop_1: bool) -> None:
+        if not draft.passage.released:
+            draft.put_passage(authorised_by=AuthorisedBy.TENDER)
+        honest(draft, holds_loop_1=holds_loop_1)
+
+    return replaced(presence, "_leave_window", leave_window)

@@ -1,0 +1,121 @@
+"""Bugs in the plaza's rules, engine and codec."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from plaza_server.engine import Answer, RecordsUploaded
+from plaza_server.engine.engine import PlazaEngine
+from plaza_server.engine.resolver import Resolver
+from plaza_server.engine.tasks import Job
+from plaza_server.platforms.alipay import codec
+from plaza_server.rules import orders, schedule
+from plaza_server.rules.facts import QueryAnswered, RefundAnswered
+from plaza_server.rules.limits import QUERY_DEADLINE_MS, SECOND_QUERY_AFTER_MS
+from plaza_server.rules.order_table import OrderEvent
+from plaza_server.rules.orders import Order
+from plaza_server.rules.outcomes import CancelDone, CancelOutcome, Closed, Paid, Refused, Unknown
+from plaza_server.rules.schedule import Planned, Step, Trail
+from simulator.canaries.planting import replaced
+from tolling.chain import anchor_of
+from tolling.messages import RecordsAnswer
+from tolling.orders import NextStep, ReasonCode
+
+DAY_MS = 86_400_000
+
+
+def unknown_read_as_refused() -> AbstractContextManager[None]:
+    """An answer of the platform that proves nothing is taken as a refusal."""
+    honest = codec.read_pay
+
+    def read_pay(*given: Any, **named: Any) -> Any:
+        outcome = honest(*given, **named)
+        if isinstance(outcome, Unknown):
+            return Refused(reason=ReasonCode.PAYMENT_FAILED, next=NextStep.NEW_CODE)
+        return outcome
+
+    return replaced(codec, "read_pay", read_pay)
+
+
+def late_capture_booked_as_revenue() -> AbstractContextManager[None]:
+    """A capture found after the record named another tender is kept."""
+    honest = orders.event_of
+
+    def event_of(*given: Any) -> OrderEvent:
+        event = honest(*given)
+        return OrderEvent.CAPTURED if event is OrderEvent.CAPTURED_LATE else event
+
+    return replaced(orders, "event_of", event_of)
+
+
+def promise_before_commit() -> AbstractContextManager[None]:
+    """The plaza acknowledges records before they are durable."""
+    honest = PlazaEngine._take_records
+
+    def take_records(engine: PlazaEngine, given: RecordsUploaded) -> None:
+        honest(engine, given)
+        answer = RecordsAnswer(anchor=anchor_of(given.upload.records[-1]), refused=None)
+        engine._desk.emit(Answer(request_id=given.request_id, value=answer))
+
+    return replaced(PlazaEngine, "_take_records", take_records)
+
+
+def unknown_read_as_paid() -> AbstractContextManager[None]:
+    """An answer of the platform that proves nothing is taken as a payment."""
+    honest = codec.read_pay
+
+    def read_pay(status: int, body: bytes, order: Order, **named: Any) -> Any:
+        outcome = honest(status, body, order, **named)
+        if isinstance(outcome, Unknown):
+            return Paid(captured_fen=order.toll_fen, provider_txn_id="none", paid_at_ms=None)
+        return outcome
+
+    return replaced(codec, "read_pay", read_pay)
+
+
+def cancel_believed_without_query() -> AbstractContextManager[None]:
+    """A cancel that says done closes the order, and nobody asks whether it did."""
+    honest = Resolver._cancel_ended
+
+    def cancel_ended(resolver: Resolver, job: Job, outcome: CancelOutcome) -> None:
+        honest(resolver, job, outcome)
+        if isinstance(outcome, CancelDone):
+            proof = QueryAnswered(
+                outcome=Closed(),
+                since_sent_ms=SECOND_QUERY_AFTER_MS,
+                absent_before=True,
+                cancelled=True,
+                gave_back=False,
+                cancel_out=False,
+            )
+            resolver._commit(job, proof)
+
+    return replaced(Resolver, "_cancel_ended", cancel_ended)
+
+
+def refund_believed_unproven() -> AbstractContextManager[None]:
+    """Whatever a refund call brings, the money counts as given back."""
+
+    def refund_event(order: Order, fact: RefundAnswered) -> OrderEvent:
+        return OrderEvent.REFUND_PROVEN
+
+    return replaced(orders, "_refund_event", refund_event)
+
+
+def refund_left_to_a_person() -> AbstractContextManager[None]:
+    """What is to be given back waits for somebody to look."""
+
+    def plan_refund(order: Order, trail: Trail, now_ns: int) -> Planned:
+        return Planned(step=Step.REFUND, after_ms=DAY_MS)
+
+    return replaced(schedule, "_plan_refund", plan_refund)
+
+
+def query_impatient_for_ever() -> AbstractContextManager[None]:
+    """A platform that answers slowly is asked again and again, and never heard."""
+
+    def query_deadline_ms(order: Order, trail: Trail, *, now_ns: int) -> int:
+        return QUERY_DEADLINE_MS
+
+    return replaced(schedule, "query_deadline_ms", query_deadline_ms)

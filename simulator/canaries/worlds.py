@@ -1,0 +1,84 @@
+"""The smallest worlds in which planted bugs show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from simulator.models.faults import Fault, PlatformFault
+from simulator.people import BEHAVIOURS, Behaviour, WalletWill
+from simulator.world.build import WorldConfig, lane_ids
+from simulator.world.faults import (
+    PLAZA,
+    CommitFate,
+    CommitTrouble,
+    KillAt,
+    LineTrouble,
+    PlatformTrouble,
+    WorldFault,
+    lane_name,
+)
+from simulator.world.streams import Streams
+from simulator.world.traffic import make_car
+
+LANE = lane_name(lane_ids(1)[0])
+CHANGES_AND_CONFIRMS = replace(
+    BEHAVIOURS["changes_to_cash"],
+    name="changes_and_confirms",
+    will=WalletWill.CONFIRMS,
+    confirm_us=12_000_000,
+)
+"""Asks for cash, and enters the password all the same."""
+
+
+def world(
+    *names: str | Behaviour,
+    faults: Callable[[int], tuple[WorldFault, ...]] = lambda seed: (),
+    lanes: int = 1,
+    gap_ms: int = 25_000,
+    latency_ms: int = 600,
+) -> Callable[[int], WorldConfig]:
+    """Return a maker of worlds with one driver of each kind, *gap_ms* apart."""
+
+    def make(seed: int) -> WorldConfig:
+        streams = Streams(seed)
+        cars = tuple(
+            make_car(
+                lane=lane_ids(lanes)[number % lanes],
+                number=number + 1,
+                behaviour=BEHAVIOURS[kind] if isinstance(kind, str) else kind,
+                arrives_ms=4_000 + gap_ms * number,
+                dice=streams.of(f"car {number}"),
+            )
+            for number, kind in enumerate(names)
+        )
+        return WorldConfig(lanes=lanes, cars=cars, faults=faults(seed), latency_ms=latency_ms)
+
+    return make
+
+
+def platform(kind: PlatformFault, times: int, **more: Any) -> WorldFault:
+    """Return a fault of the platform that stands from the first second."""
+    return PlatformTrouble(at_ms=1_000, fault=Fault(kind=kind, times=times, **more))
+
+
+def plaza_disk_fails(seed: int) -> tuple[WorldFault, ...]:
+    """Return a plaza's disk on which two commits of five fail, at a time of the seed's."""
+    at_ms = 15_000 + 500 * (seed % 20)
+    return (
+        CommitTrouble(
+            process=PLAZA, at_ms=at_ms, for_ms=60_000, fate=CommitFate.FAILS, permille=400
+        ),
+    )
+
+
+def link_lossy(seed: int) -> tuple[WorldFault, ...]:
+    """Return a lane's line to the plaza that loses three messages of ten."""
+    at_ms = 10_000 + 200 * (seed % 20)
+    return (LineTrouble(line=f"{LANE}-plaza", at_ms=at_ms, for_ms=90_000, lost_permille=300),)
+
+
+def lane_dies(seed: int) -> tuple[WorldFault, ...]:
+    """Return a lane that is killed while nobody is in it, at a time of the seed's."""
+    return (KillAt(process=LANE, at_ms=22_000 + 100 * (seed % 20), down_ms=500),)

@@ -1,0 +1,1 @@
+"""Fuzzing in virtual time: seeds to worlds, many seeds in processes, failing ones made smaller."""

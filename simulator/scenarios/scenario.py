@@ -1,0 +1,331 @@
+"""A scenario: one run of the world as a file says it, read whole or refused whole.
+
+``read_scenario(text)`` gives a Scenario, ``to_config`` the world it asks for, and ``from_config``
+writes any world's plan as such a file: what a shrinker found, what a journal recorded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from simulator.scenarios.cars import (
+    SPAWN,
+    SPAWN_KEYS,
+    VEHICLE,
+    CarLine,
+    lane_of,
+    number_cars,
+    write_car,
+)
+from simulator.scenarios.derived import fields_of, key_of, keys_of
+from simulator.scenarios.expectations import EXPECT, Expectations
+from simulator.scenarios.faults import FaultShape
+from simulator.scenarios.nodes import (
+    BadScenarioError,
+    Items,
+    Node,
+    Problem,
+    Problems,
+    Table,
+    Text,
+    read_nodes,
+)
+from simulator.scenarios.shapes import BAD, Flag, Key, ListOf, OneOf, Record, Span, Whole, Words
+from simulator.scenarios.steps import STEP, Step
+from simulator.scenarios.writer import Plain, to_yaml
+from simulator.world.build import WorldConfig, lane_ids
+from simulator.world.clock import WALL_BASE_MS
+from simulator.world.faults import WorldFault, lane_name, plaza_names
+from simulator.world.site import Car
+from simulator.world.streams import Streams
+from simulator.world.traffic import draw_cars, make_tariff
+
+VERSION = 1
+"""Of the format; a file of another one is refused."""
+NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,79}$"
+_BEIJING = timezone(timedelta(hours=8))
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+START = (_EPOCH + timedelta(milliseconds=WALL_BASE_MS)).astimezone(_BEIJING).isoformat()
+"""The world's wall clock at 0s; the world has no other yet."""
+TARIFF = make_tariff().tariff_id
+_NAMED = frozenset(
+    {
+        "lanes",
+        "vehicles",
+        "mix",
+        "gap_ms",
+        "latency_ms",
+        "latency_jitter_ms",
+        "attended",
+        "faults",
+        "cars",
+    }
+)
+_USUAL = WorldConfig()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One run: its world, what people do in it, and what must come of it."""
+
+    name: str
+    seed: int
+    config: WorldConfig
+    shows_en: str = ""
+    shows_zh: str = ""
+    steps: tuple[Step, ...] = ()
+    expected: Expectations = field(default_factory=Expectations)
+
+
+SHOWS = Record(
+    keys={"en": Key(shape=Words(), default=""), "zh": Key(shape=Words(), default="")},
+    what="`shows`",
+)
+PLATFORM = Record(
+    keys={
+        "latency": Key(shape=Span(unit_us=1_000), default=_USUAL.latency_ms),
+        "jitter": Key(shape=Span(unit_us=1_000), default=_USUAL.latency_jitter_ms),
+    },
+    what="platform",
+)
+WORLD = Record(keys=keys_of(WorldConfig, without=_NAMED), what="world")
+_NAME = Words(what="a name", pattern=NAME_PATTERN, hint="use a-z, 0-9 and -, at most 80")
+TOP = Record(
+    keys={
+        "scenario": Key(shape=Whole(least=VERSION, most=VERSION), about="version of the format"),
+        "name": Key(shape=_NAME, default="", about="else the file's name"),
+        "shows": Key(shape=SHOWS, default=None, about="what it shows, in one sentence"),
+        "seed": Key(shape=Whole(), default=1, about="of all chance in the run"),
+        "lanes": Key(shape=Whole(least=1, most=999), default=1, about="001 and up"),
+        "attended": Key(shape=Flag(), default=True, about="somebody sits in the booth"),
+        "tariff": Key(shape=OneOf(words=(TARIFF,), what="tariff"), default=TARIFF),
+        "start": Key(shape=OneOf(words=(START,), what="start"), default=START),
+        "platform": Key(shape=PLATFORM, default=None, about="how fast the platform answers"),
+        "world": Key(shape=WORLD, default=None, about="the rest of how the plaza is built"),
+        "spawn": Key(shape=SPAWN, default=None, about="vehicles drawn from the seed"),
+        "vehicles": Key(shape=ListOf(item=VEHICLE), default=None, about="vehicles, one by one"),
+        "faults": Key(shape=ListOf(item=FaultShape()), default=()),
+        "attendant": Key(shape=ListOf(item=STEP), default=(), about="what a person does when"),
+        "expect": Key(shape=EXPECT, default=Expectations()),
+    },
+    what="scenario",
+)
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Return the scenario in a file.
+
+    Raises: BadScenarioError: it is refused. OSError: it cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        problem = Problem(line=0, what=f"is not UTF-8 at byte {error.start}: save it as UTF-8")
+        raise BadScenarioError(str(path), (problem,)) from None
+    return read_scenario(text, where=str(path), name=path.name.partition(".")[0])
+
+
+def read_scenario(text: str, *, where: str = "scenario", name: str = "scenario") -> Scenario:
+    """Return the scenario of a file's text.
+
+    Args:   where: the file's name in errors. name: of the scenario, where the file says none.
+    Raises: BadScenarioError: it is refused, with every problem that was found.
+    """
+    top = read_nodes(text, where=where)
+    _check_version(top, where)
+    problems = Problems()
+    read = TOP.read(top, problems)
+    problems.refuse_any(where)
+    assert read is not BAD
+    if read["spawn"] is None and read["vehicles"] is None:
+        problems.add(top.line, "nobody comes: add `vehicles:` or `spawn:`")
+    problems.refuse_any(where)
+    try:
+        config = _config(read)
+    except AssertionError as error:
+        raise BadScenarioError(where, (Problem(line=top.line, what=str(error)),)) from None
+    if read["vehicles"] is not None:
+        cars = _cars(read, config, _rows(top, "vehicles"), problems)
+        config = canonical(replace(config, cars=cars))
+    _check_places(read, config, top, problems)
+    problems.refuse_any(where)
+    shows = read["shows"] or {"en": "", "zh": ""}
+    return Scenario(
+        name=read["name"] or name,
+        seed=read["seed"],
+        config=config,
+        shows_en=shows["en"],
+        shows_zh=shows["zh"],
+        steps=read["attendant"],
+        expected=read["expect"],
+    )
+
+
+def _check_version(top: Table, where: str) -> None:
+    said = _value(top, "scenario")
+    known = not isinstance(said, Text) or not re.fullmatch(r"[0-9]{1,9}", said.text)
+    if isinstance(said, Text) and not known and int(said.text) != VERSION:
+        what = f"is format {said.text}: this program reads {VERSION}"
+        raise BadScenarioError(where, (Problem(line=said.line, what=what),))
+
+
+def _value(top: Table, key: str) -> Node | None:
+    return next((entry.value for entry in top.entries if entry.key == key), None)
+
+
+def _rows(top: Table, key: str) -> tuple[Node, ...]:
+    found = _value(top, key)
+    return found.items if isinstance(found, Items) else ()
+
+
+def _cars(
+    read: dict[str, Any], config: WorldConfig, rows: tuple[Node, ...], problems: Problems
+) -> tuple[Car, ...]:
+    """Return the spawned vehicles, where there are such, and the named ones behind them."""
+    drawn = () if read["spawn"] is None else draw_all(config, read["seed"])
+    spawned = max((int(car.vehicle.vehicle_id) for car in drawn), default=0)
+    lines: tuple[CarLine, ...] = read["vehicles"]
+    placed = []
+    for place, (line, row) in enumerate(zip(lines, rows, strict=True), 1):
+        if line.number is not None and line.number <= spawned:
+            problems.add(row.line, f"id {line.number} is a spawned vehicle's: take one above them")
+        placed.append(replace(line, number=line.number or spawned + place))
+    return drawn + number_cars(tuple(placed), rows, problems)
+
+
+def draw_all(config: WorldConfig, seed: int) -> tuple[Car, ...]:
+    """Return the vehicles a world of this plan draws."""
+    streams = Streams(seed)
+    return draw_cars(
+        lanes=lane_ids(config.lanes),
+        vehicles=config.vehicles,
+        mix=config.mix,
+        gap_ms=config.gap_ms,
+        dice=streams.of("traffic"),
+        odd_permille=config.odd_permille,
+        odd_dice=streams.of("odd vehicles"),
+    )
+
+
+def _config(read: dict[str, Any]) -> WorldConfig:
+    """Return the world without the vehicles that are named one by one."""
+    platform = read["platform"] or {"latency": _USUAL.latency_ms, "jitter": 0}
+    world = read["world"] or {}
+    spawn = read["spawn"]
+    drawn = {}
+    if spawn is not None:
+        drawn = {"vehicles": spawn["vehicles"], "mix": spawn["mix"], "gap_ms": spawn["gap"]}
+    return WorldConfig(
+        lanes=read["lanes"],
+        attended=read["attended"],
+        latency_ms=platform["latency"],
+        latency_jitter_ms=platform["jitter"],
+        faults=read["faults"],
+        **{name: world[key_of(name)] for name in fields_of(WorldConfig) if key_of(name) in world},
+        **drawn,
+    )
+
+
+def _check_places(
+    read: dict[str, Any], config: WorldConfig, top: Table, problems: Problems
+) -> None:
+    """Note every lane, process and line that this scenario does not have."""
+    lanes = [str(lane) for lane in lane_ids(config.lanes)]
+    plazas = plaza_names(config.plazas)
+    processes = [*plazas, *(lane_name(lane) for lane in lanes)]
+    lines = [f"{name}-platform" for name in plazas]
+    lines += [f"{lane_name(lane)}-{end}" for lane in lanes for end in ("plaza", "broker")]
+    known = {"lane_id": lanes, "process": processes, "line": lines}
+    for fault, row in zip(read["faults"], _rows(top, "faults"), strict=True):
+        for name, places in known.items():
+            place = getattr(fault, name, None)
+            if place is not None and place not in places:
+                said = f"{name.removesuffix('_id')} `{place}`"
+                problems.add(row.line, f"there is no {said} here: {_range(places)}")
+    for row in (*_rows(top, "vehicles"), *_rows(top, "attendant")):
+        lane = lane_of(row)
+        if lane is not None and lane.text not in lanes:
+            problems.add(lane.line, f"there is no lane `{lane.text}` here: {_range(lanes)}")
+
+
+def _range(places: Sequence[str]) -> str:
+    return f"this scenario has {', '.join(places[:8])}{', ...' if len(places) > 8 else ''}"
+
+
+# ---- a scenario as a file ----
+
+
+def to_config(scenario: Scenario) -> WorldConfig:
+    """Return the world a scenario asks for; its seed is the scenario's."""
+    return scenario.config
+
+
+def canonical(config: WorldConfig) -> WorldConfig:
+    """Return *config* with the figures of drawn traffic as usual where no traffic is drawn."""
+    if config.cars is None:
+        return replace(config, mix=dict(config.mix))
+    return replace(config, vehicles=_USUAL.vehicles, mix=dict(_USUAL.mix), gap_ms=_USUAL.gap_ms)
+
+
+def from_config(
+    seed: int,
+    config: WorldConfig,
+    findings: Sequence[str] = (),
+    *,
+    name: str = "found",
+    shows_en: str = "",
+    heading: Sequence[str] = (),
+) -> str:
+    """Return a scenario file of one world's plan. Run again it has the same trace.
+
+    Args:   findings: what was wrong in that run, as comments. The file expects that nothing is: it
+            fails until the bug is repaired.
+            heading: more comments.
+    """
+    scenario = Scenario(name=name, seed=seed, config=config, shows_en=shows_en)
+    return write_scenario(scenario, heading=(*heading, *(f"found: {each}" for each in findings)))
+
+
+def write_scenario(scenario: Scenario, *, heading: Sequence[str] = ()) -> str:
+    """Return the file of a scenario; ``read_scenario`` gives the same one back."""
+    config = canonical(scenario.config)
+    top: dict[str, Plain] = {"scenario": VERSION, "name": scenario.name}
+    shows = SHOWS.write({"en": scenario.shows_en, "zh": scenario.shows_zh})
+    platform = PLATFORM.write({"latency": config.latency_ms, "jitter": config.latency_jitter_ms})
+    rest = {key_of(n): getattr(config, n) for n in fields_of(WorldConfig) if n not in _NAMED}
+    world = WORLD.write(rest)
+    parts: dict[str, Plain] = {
+        "shows": shows,
+        "seed": scenario.seed,
+        "lanes": config.lanes,
+        "attended": config.attended,
+        "tariff": TARIFF,
+        "start": START,
+        "platform": platform,
+        "world": world,
+    }
+    top |= {key: value for key, value in parts.items() if value != {}}
+    if config.cars is None:
+        spawn = {"vehicles": config.vehicles, "mix": dict(config.mix), "gap": config.gap_ms}
+        assert set(spawn) == set(SPAWN_KEYS)
+        top["spawn"] = SPAWN.write(spawn)
+    else:
+        top["vehicles"] = [write_car(car) for car in config.cars]
+    if config.faults:
+        top["faults"] = [write_fault(fault) for fault in config.faults]
+    if scenario.steps:
+        top["attendant"] = [STEP.write(step) for step in scenario.steps]
+    expected = EXPECT.write(scenario.expected)
+    if expected:
+        top["expect"] = expected
+    return to_yaml(top, heading=heading)
+
+
+def write_fault(fault: WorldFault) -> Plain:
+    """Return a fault as a file says it."""
+    return FaultShape().write(fault)

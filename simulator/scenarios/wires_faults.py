@@ -1,0 +1,203 @@
+"""A world's faults on real processes: each becomes deeds at their times, or is said to be
+impossible there."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from simulator.chaos.disk import SmallDisk
+from simulator.stack.part import Part
+from simulator.stack.plan import PLAZA_PLATFORM
+from simulator.stack.proxy import GOOD, Cut, Manners, Way
+from simulator.stack.stack import Stack
+from simulator.world.faults import (
+    BarrierFault,
+    BarrierTrouble,
+    CommitFate,
+    CommitTrouble,
+    DeviceTroubleAt,
+    KillAt,
+    LanePowerLoss,
+    LineTrouble,
+    PlatformTrouble,
+    WorldFault,
+    kind_of,
+    lane_name,
+)
+
+BOOM_RAISE_MS, BOOM_LOWER_MS = 900, 1_200
+"""The site's usual boom, which a slow one is a multiple of."""
+BOOM_MS_MAX = 10_000
+_BARRIER = "barrier"
+
+
+class CannotOnWiresError(Exception):
+    """A fault that real processes cannot have; it says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """One thing that is done at its time."""
+
+    at_ms: int
+    do: Callable[[], object]
+
+
+class Deeds:
+    """Makes the deeds of faults on one stack."""
+
+    def __init__(self, stack: Stack, disks: Mapping[str, SmallDisk]) -> None:
+        """*disks*: the small disks of processes, by their names."""
+        self._stack = stack
+        self._disks = disks
+
+    def of(self, fault: WorldFault) -> tuple[Deed, ...]:
+        """Return what is done for a fault. Raises: CannotOnWiresError."""
+        match fault:
+            case KillAt():
+                part = self._part(fault.process)
+                return (_at(fault.at_ms, lambda: part.kill_for(fault.down_ms / 1_000)),)
+            case LineTrouble():
+                return tuple(self._line(fault))
+            case CommitTrouble():
+                return tuple(self._disk(fault))
+            case PlatformTrouble():
+                body = {**asdict(fault.fault), "calls": list(fault.fault.calls)}
+                kind = str(body.pop("kind"))
+                return (_at(fault.at_ms, lambda: self._stack.site.platform_fault(kind, **body)),)
+            case DeviceTroubleAt():
+                return (self._device(fault),)
+            case LanePowerLoss():
+                return tuple(self._power(fault))
+            case BarrierTrouble():
+                return tuple(self._boom(fault))
+            case _:
+                raise CannotOnWiresError(f"{kind_of(fault)}: {_why(fault)}")
+
+    def _part(self, process: str) -> Part:
+        part = self._stack.parts.get(process)
+        if part is None:
+            raise CannotOnWiresError(f"kill: there is no process {process}")
+        return part
+
+    def _line(self, fault: LineTrouble) -> Iterator[Deed]:
+        wires = self._stack.wires
+        # Both plaza processes reach the platform over one line here.
+        name = PLAZA_PLATFORM if fault.line.endswith("-platform") else fault.line
+        if name not in wires.lines:
+            raise CannotOnWiresError(f"{kind_of(fault)}: there is no line {fault.line}")
+        manners = _manners(fault)
+        yield _at(fault.at_ms, lambda: wires.behave(name, manners))
+        yield _at(fault.at_ms + fault.for_ms, lambda: wires.behave(name, GOOD))
+
+    def _disk(self, fault: CommitTrouble) -> Iterator[Deed]:
+        disk = self._disks.get(fault.process)
+        if disk is None or fault.fate is not CommitFate.FULL:
+            raise CannotOnWiresError(
+                f"{kind_of(fault)} of {fault.process}: a real disk takes commits or is full"
+            )
+        yield _at(fault.at_ms, disk.fill)
+        yield _at(fault.at_ms + fault.for_ms, disk.free)
+
+    def _device(self, fault: DeviceTroubleAt) -> Deed:
+        device = _BARRIER if fault.device == "io" else fault.device
+        body: dict[str, Any] = {
+            key: value for key, value in asdict(fault.trouble).items() if value is not None
+        }
+        kind = str(body.pop("kind"))
+        body["where"] = str(body["where"])
+        site = self._stack.site
+        return _at(fault.at_ms, lambda: site.fault(fault.lane_id, device, kind, **body))
+
+    def _power(self, fault: LanePowerLoss) -> Iterator[Deed]:
+        site, lane = self._stack.site, fault.lane_id
+        part = self._part(lane_name(lane))
+        yield _at(fault.at_ms, lambda: part.kill_for(fault.for_ms / 1_000))
+        yield _at(fault.at_ms, lambda: self._boom_does(lane, "power_off"))
+        for device, kind in (
+            (_BARRIER, "reboot"),
+            ("scanner", "unplugged"),
+            ("display", "unplugged"),
+        ):
+            away = partial(site.fault, lane, device, kind, for_ms=fault.for_ms)
+            yield _at(fault.at_ms, away)
+        yield _at(fault.at_ms + fault.for_ms, lambda: self._boom_does(lane, "power_on"))
+
+    def _boom(self, fault: BarrierTrouble) -> Iterator[Deed]:
+        lane, end_ms = fault.lane_id, fault.at_ms + fault.for_ms
+        match fault.kind:
+            case BarrierFault.POWER:
+                yield _at(fault.at_ms, lambda: self._boom_does(lane, "power_off"))
+                yield _at(end_ms, lambda: self._boom_does(lane, "power_on"))
+            case BarrierFault.JAM:
+                yield _at(fault.at_ms, lambda: self._boom_does(lane, "jam", at_mdeg=fault.mdeg))
+                yield _at(end_ms, lambda: self._boom_does(lane, "unjam"))
+            case BarrierFault.SLOW:
+                yield _at(fault.at_ms, lambda: self._boom_times(lane, fault.percent))
+                yield _at(end_ms, lambda: self._boom_times(lane, 100))
+            case BarrierFault.HAND_UP:
+                yield _at(fault.at_ms, lambda: self._boom_does(lane, "hand_up"))
+
+    def _boom_does(self, lane: str, action: str, **more: object) -> None:
+        self._stack.site.ask("POST", f"/lanes/{lane}/boom", {"action": action, **more})
+
+    def _boom_times(self, lane: str, percent: int) -> None:
+        raise_ms = min(BOOM_RAISE_MS * percent // 100, BOOM_MS_MAX)
+        lower_ms = min(BOOM_LOWER_MS * percent // 100, BOOM_MS_MAX)
+        self._boom_does(lane, "times", raise_ms=raise_ms, lower_ms=lower_ms)
+
+    def end(self) -> None:
+        """End every fault there is."""
+        stack = self._stack
+        for part in stack.parts.values():
+            part.signal(signal.SIGCONT)
+        for disk in self._disks.values():
+            disk.free()
+        stack.wires.mend()
+        stack.site.heal()
+        for lane in stack.plan.lanes:
+            self._boom_does(lane, "unjam")
+            self._boom_does(lane, "power_on")
+
+
+def full_disks(faults: tuple[WorldFault, ...]) -> tuple[str, ...]:
+    """Return the processes whose disk gets full in a run."""
+    return tuple(
+        sorted(
+            {
+                fault.process
+                for fault in faults
+                if isinstance(fault, CommitTrouble) and fault.fate is CommitFate.FULL
+            }
+        )
+    )
+
+
+def _at(at_ms: int, do: Callable[[], object]) -> Deed:
+    return Deed(at_ms=at_ms, do=do)
+
+
+def _manners(fault: LineTrouble) -> Manners:
+    if fault.cut:
+        return Manners(cut=Cut.RESET)
+    if fault.lost_permille or fault.doubled_permille or fault.late_permille:
+        raise CannotOnWiresError(
+            f"{kind_of(fault)} on {fault.line}: TCP loses, doubles and overtakes no message; "
+            "cut the line or make it slow"
+        )
+    way = Way(delay_ms=fault.ms, jitter_ms=fault.spread_ms)
+    return Manners(to_server=way, to_client=way)
+
+
+def _why(fault: WorldFault) -> str:
+    name = type(fault).__name__
+    return {
+        "KillAtStep": "the steps of a real process cannot be counted from outside",
+        "ClockJump": "all processes share this machine's clock",
+        "ClockDrift": "all processes share this machine's clock",
+        "TariffSwitch": "the store belongs to the plaza while it runs",
+    }.get(name, "nobody has built it")

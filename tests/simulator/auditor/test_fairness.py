@@ -1,0 +1,130 @@
+"""What the auditor must not hold against a lane: what nobody in it can know or do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from simulator.auditor import DriverStory, audit
+from simulator.plant.events import (
+    BoomMove,
+    Contact,
+    Heading,
+    MoveCause,
+    Passage,
+    Strike,
+    StrikeCause,
+)
+from simulator.plant.vehicles import VehicleId
+from tests.simulator.auditor.runs import LANE, S, body, chain, clean_run, pulse, road, still
+from tolling.inputs import Output
+
+OTHER = DriverStory(
+    lane_id="001",
+    vehicle_id=2,
+    plate="浙B00002",
+    phone_fen=0,
+    cash_fen=0,
+    etc_fen=0,
+    gone=True,
+    backed_out=False,
+)
+
+
+def rules(**changes: object) -> set[str]:
+    """Return the rules a changed clean run breaks."""
+    return {finding.rule for finding in audit(clean_run(**changes)).findings}
+
+
+def test_a_code_of_another_drivers_wallet_pays_for_the_one_who_held_it_up() -> None:
+    """Told of the borrowed code both purses are one; not told of it, money is missing."""
+    run = clean_run()
+    records = chain(body(plate={"text": "浙B00002"}), body(legs=[], unpaid_reason="exempt"))
+    drivers = (*run.drivers, OTHER)
+    mixed = {"drivers": drivers, "plaza_records": records, "lane_records": records}
+    assert "M1" in rules(**mixed)
+    assert "M1" not in rules(**mixed, borrowed=((2, 1),))
+
+
+def test_a_refund_the_platform_refuses_for_good_is_a_persons() -> None:
+    """Stuck money is held against nobody; the same money with an order that ended is."""
+    run = clean_run()
+    records = chain(body(legs=[], unpaid_reason="violation"))
+    trades = (replace(run.trades[0], payer=1),)
+    kept = {"plaza_records": records, "lane_records": records, "trades": trades}
+    assert "M1" in rules(**kept)
+    stuck = (replace(run.orders[0], state="refund_stuck"),)
+    assert "M1" not in rules(**kept, orders=stuck)
+
+
+def test_money_on_a_record_without_a_plate_is_found_by_lane_tender_and_amount() -> None:
+    """After a restart a car may be a new one without a plate: its money is on that record."""
+    drivers = (replace(clean_run().drivers[0], phone_fen=0, cash_fen=800),)
+    first = body(toll_due_fen=100, legs=[{"tender": "cash", "amount_fen": 100}])
+    cash = body(plate=None, toll_due_fen=700, legs=[{"tender": "cash", "amount_fen": 700}])
+    records = chain(first, cash)
+    found = {"drivers": drivers, "plaza_records": records, "lane_records": records}
+    assert "vehicle 1" not in " ".join(f.what for f in audit(clean_run(**found)).findings)
+    other = chain(
+        first, cash | {"toll_due_fen": 600, "legs": [{**cash["legs"][0], "amount_fen": 600}]}
+    )
+    found |= {"plaza_records": other, "lane_records": other}
+    assert "vehicle 1" in " ".join(f.what for f in audit(clean_run(**found)).findings)
+
+
+def test_a_vehicle_no_loop_ever_saw_need_not_be_recorded() -> None:
+    """A motorcycle below both loops' thresholds, or a bumper that never leaves a gap."""
+    unseen = Passage(
+        lane=LANE,
+        vehicle_id=VehicleId(9),
+        plate=None,
+        nose_us=11 * S,
+        tail_us=11 * S + 1,
+        nose_mdeg=90_000,
+        least_mdeg=90_000,
+        lane_green=True,
+        struck=False,
+    )
+    assert "B2" not in rules(plant_log=(*road(), unseen))
+
+
+def test_a_lane_whose_loops_lied_is_not_counted() -> None:
+    """With a loop that hears the lane beside nobody knows how many went through."""
+    records = chain(body(), body(legs=[], unpaid_reason="violation", authorised_by="nobody"))
+    many = {"lane_records": records, "plaza_records": records}
+    assert "B2" in rules(**many)
+    assert "B2" not in rules(**many, lying=frozenset({"001"}))
+
+
+def test_a_boom_that_is_bent_or_half_way_is_raised_for_safety() -> None:
+    """A raise with nobody in the lane: wrong from the lower limit, right from anywhere else."""
+    raised = pulse(30, Output.RAISE, Heading.UP)
+    assert "B2" in rules(plant_log=(*road(), *raised))
+    jammed = BoomMove(
+        at_us=25 * S, lane=LANE, heading=Heading.STILL, cause=MoveCause.JAM, angle_mdeg=40_000
+    )
+    strike = Strike(
+        at_us=25 * S,
+        lane=LANE,
+        vehicle_id=VehicleId(1),
+        cause=StrikeCause.DROVE_INTO,
+        angle_mdeg=0,
+        lowering=False,
+    )
+    for before in (jammed, strike):
+        assert "B2" not in rules(plant_log=(*road(), before, *raised))
+
+
+def test_a_heavy_boom_has_a_moment_to_turn_and_no_more() -> None:
+    """A raise while it falls: up within 0.2 s is at once, later is a breach of B4."""
+    for turn_s, broken in ((0.1, False), (0.5, True)):
+        at_us = 12 * S + 300_000
+        contact = Contact(at_us=at_us, lane=LANE, output=Output.RAISE, closed=True, acted=True)
+        turned = BoomMove(
+            at_us=at_us + int(turn_s * S),
+            lane=LANE,
+            heading=Heading.UP,
+            cause=MoveCause.PULSE,
+            angle_mdeg=60_000,
+        )
+        log = (*road()[:-1], contact, turned, still(14))
+        assert ("B4" in rules(plant_log=log)) is broken

@@ -1,0 +1,124 @@
+"""A world's faults become deeds on real processes, or it is said plainly that they cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator.chaos.disk import SmallDisk
+from simulator.models.device_faults import DeviceFault, DeviceTrouble
+from simulator.models.faults import Fault, PlatformFault
+from simulator.scenarios.wires_faults import CannotOnWiresError, Deeds, full_disks
+from simulator.stack.nursery import Nursery
+from simulator.stack.plan import Plan
+from simulator.stack.site_client import SiteClient
+from simulator.stack.stack import Stack
+from simulator.world.faults import (
+    BarrierFault,
+    BarrierTrouble,
+    ClockDrift,
+    ClockJump,
+    CommitFate,
+    CommitTrouble,
+    DeviceTroubleAt,
+    KillAt,
+    KillAtStep,
+    LanePowerLoss,
+    LineTrouble,
+    PlatformTrouble,
+    TariffSwitch,
+    WorldFault,
+)
+
+pytestmark = [pytest.mark.wire]
+LANE = "lane 001"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give a stack that is made and not started."""
+    nursery = Nursery(hurried=True)
+    subject = Stack(tmp_path_factory.mktemp("w") / "s", nursery, Plan())
+    subject.site = SiteClient({"control_url": "http://127.0.0.1:9", "lanes": []})
+    for name in ("plaza", LANE):
+        subject._part(name, "nothing.to.run")
+    yield subject
+    subject.wires.close()
+    nursery.close()
+
+
+@pytest.fixture
+def subject(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deeds:
+    """Give what makes deeds, the lane with a disk that can be full."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return Deeds(stack, {LANE: SmallDisk(tmp_path, lambda: None)})
+
+
+def full(process: str, fate: CommitFate = CommitFate.FULL) -> CommitTrouble:
+    """A disk's trouble from 1 s to 3 s."""
+    return CommitTrouble(process=process, at_ms=1_000, for_ms=2_000, fate=fate)
+
+
+@pytest.mark.parametrize(
+    ("fault", "times_ms"),
+    [
+        (KillAt(process=LANE, at_ms=1_000, down_ms=500), [1_000]),
+        (KillAt(process="plaza", at_ms=1_000), [1_000]),
+        (LineTrouble(line=f"{LANE}-plaza", at_ms=1_000, for_ms=2_000, cut=True), [1_000, 3_000]),
+        (LineTrouble(line="plaza 2-platform", at_ms=1_000, for_ms=500, ms=300), [1_000, 1_500]),
+        (full(LANE), [1_000, 3_000]),
+        (PlatformTrouble(at_ms=7, fault=Fault(kind=PlatformFault.SLOW, ms=5)), [7]),
+        (
+            DeviceTroubleAt(
+                at_ms=9,
+                lane_id="001",
+                device="io",
+                trouble=DeviceTrouble(kind=DeviceFault.SILENT, for_ms=10),
+            ),
+            [9],
+        ),
+        (LanePowerLoss(lane_id="001", at_ms=1_000, for_ms=2_000), [*[1_000] * 5, 3_000]),
+        (
+            BarrierTrouble(lane_id="001", at_ms=1, for_ms=2, kind=BarrierFault.JAM, mdeg=40_000),
+            [1, 3],
+        ),
+    ],
+)
+def test_a_fault_that_real_processes_can_have_happens_at_its_times(
+    subject: Deeds, fault: WorldFault, times_ms: list[int]
+) -> None:
+    """It begins when the world's begins and ends when that ends."""
+    assert [deed.at_ms for deed in subject.of(fault)] == times_ms
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (KillAtStep(process=LANE, step=4), "kill: the steps of a real process"),
+        (KillAt(process="lane 009", at_ms=1), "kill: there is no process lane 009"),
+        (ClockJump(process=LANE, at_ms=1, for_ms=1, offset_ms=5), "clock_jump: all processes"),
+        (ClockDrift(process=LANE, at_ms=1, for_ms=1, ppm=5), "clock_drift: all processes"),
+        (TariffSwitch(at_ms=1, notice_ms=1, percent=50), "tariff_switch: the store belongs"),
+        (full(LANE, CommitFate.SLOW), f"commit_slow of {LANE}: a real disk"),
+        (full("plaza"), "commit_full of plaza: a real disk"),
+        (
+            LineTrouble(line=f"{LANE}-plaza", at_ms=1, for_ms=1, lost_permille=300),
+            f"line_lossy on {LANE}-plaza: TCP loses",
+        ),
+        (LineTrouble(line="lane 009-plaza", at_ms=1, for_ms=1, cut=True), "line_cut: there is no"),
+    ],
+)
+def test_a_fault_they_cannot_have_is_told_with_its_reason(
+    subject: Deeds, fault: WorldFault, said: str
+) -> None:
+    """Nothing is left out in silence."""
+    with pytest.raises(CannotOnWiresError, match=said):
+        subject.of(fault)
+
+
+def test_only_processes_whose_disk_gets_full_get_a_disk_of_their_own() -> None:
+    """Each once, whatever else happens to them."""
+    faults = (full(LANE), full(LANE), full("plaza", CommitFate.SLOW), full("plaza"))
+    assert full_disks(faults) == (LANE, "plaza")

@@ -1,0 +1,65 @@
+"""The road's log comes back from the site's JSON as the auditor's values."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from simulator.plant import VehicleId
+from simulator.plant.events import (
+    BoomMove,
+    Contact,
+    Display,
+    Heading,
+    Lamp,
+    LogEntry,
+    MoveCause,
+    Passage,
+    PlantEdge,
+    Strike,
+    StrikeCause,
+    What,
+)
+from simulator.site.views import as_json
+from simulator.stack.evidence import log_entry
+from tolling.ids import LaneId
+from tolling.inputs import Output
+
+LANE = LaneId("001")
+CAR = VehicleId(7)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        PlantEdge(at_us=1, lane=LANE, what=What.LOOP_1, on=True, vehicle_id=CAR),
+        PlantEdge(at_us=1, lane=LANE, what=What.BOOM_UP, on=False),
+        Strike(
+            at_us=2,
+            lane=LANE,
+            vehicle_id=CAR,
+            cause=StrikeCause.LOWERED_ON,
+            angle_mdeg=5,
+            lowering=True,
+        ),
+        BoomMove(at_us=3, lane=LANE, heading=Heading.UP, cause=MoveCause.PULSE, angle_mdeg=0),
+        Contact(at_us=4, lane=LANE, output=Output.RAISE, closed=True, acted=True),
+        Lamp(at_us=5, lane=LANE, output=Output.LANE_GREEN, on=True),
+        Display(at_us=6, lane=LANE, lines=("35元", "请扫码"), green=False),
+        Passage(
+            lane=LANE,
+            vehicle_id=CAR,
+            plate=None,
+            nose_us=7,
+            tail_us=8,
+            nose_mdeg=90,
+            least_mdeg=89,
+            lane_green=True,
+            struck=False,
+        ),
+    ],
+)
+def test_every_kind_of_entry_comes_back(entry: LogEntry) -> None:
+    """Through JSON and back it is the same value."""
+    assert log_entry(json.loads(json.dumps(as_json(entry)))) == entry
