@@ -131,7 +131,7 @@ class OperatorAction(StrEnum):
     """Back to other tenders; no money was taken."""
     CANCEL_ORDER = "cancel_order"
     SET_ENTRY = "set_entry"
-    """``text`` is the entry station."""
+    """``text`` is the entry station; ``*``: nobody can know it, the farthest one is taken."""
     SET_CLASS = "set_class"
     """``number`` is the national class code."""
     SET_KIND = "set_kind"
@@ -203,6 +203,8 @@ class PassageView:
     order_reason: ReasonCode | None
     since_ms: int
     """How long it has been in the lane."""
+    awaits_entry: bool = False
+    """It is held until the attendant says where it entered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,6 +65,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "phase.identifying": ("识别中", "identifying"),
     "phase.priced": ("计费完成", "priced"),
     "phase.held": ("等待人工", "waiting for a person"),
+    "phase.awaits_entry": ("等待录入入口站", "entry station to be entered"),
     "phase.tender": ("请扫码", "waiting for a scan"),
     "phase.paying": ("支付中", "paying"),
     "phase.cash": ("收现金", "taking cash"),

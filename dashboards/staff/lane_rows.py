@@ -83,7 +83,7 @@ def _car(passage: PassageView | None) -> dict[str, Any] | None:
         "class": None if passage.vehicle_class is None else int(passage.vehicle_class),
         "kind": passage.vehicle_kind.name.lower(),
         "toll_fen": passage.toll_fen,
-        "phase": passage.phase,
+        "phase": "awaits_entry" if passage.awaits_entry else passage.phase,
         "order": None if passage.order_state is None else passage.order_state.value,
         "reason": None if passage.order_reason is None else passage.order_reason.value,
         "since_ms": passage.since_ms,

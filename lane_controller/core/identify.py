@@ -1,6 +1,7 @@
 """The arriving vehicle until its toll is told: plate, entry, class, price, display.
 
-Plate and entry are waited for a bounded time; nothing known prices from the farthest entry,
+Plate and entry are waited for a bounded time. Where the entry stays unknown the attendant enters
+it; a lane without one prices from the farthest entry,
 marked, or (attended)
 waits for the attendant. The scan window opens when the toll is journalled and its frame has gone
 to display or
@@ -81,6 +82,20 @@ def take_early(draft: Draft) -> None:
     _identified_more(draft)
 
 
+def plate_late(draft: Draft) -> None:
+    """The vehicle is held for a person: a plate that comes now may spare him the entry."""
+    fact = draft.event.fact
+    assert isinstance(fact, PlateRead)
+    before = draft.state.leaving
+    if fact.plate is None or draft.passage.plate is not None:
+        return
+    if before is not None and before.plate_read == fact.plate:
+        return
+    draft.put_passage(plate=fact.plate, plate_read=fact.plate, plate_done=True)
+    if draft.passage.awaits_entry:
+        price(draft)
+
+
 def _compare_plate(draft: Draft, passage: Passage, plate: Plate | None) -> None:
     if plate is None or passage.plate is None:
         return
@@ -105,7 +120,7 @@ def tag_read(draft: Draft) -> None:
     if draft.passage.tag is not None:
         return
     _take_tag(draft, fact.tag)
-    if draft.state.phase is Phase.IDENTIFYING:
+    if _may_learn_entry(draft.passage):
         if fact.tag.entry is not None:
             _identified_more(draft)
     elif draft.state.phase is Phase.TENDER:
@@ -114,7 +129,7 @@ def tag_read(draft: Draft) -> None:
 
 def _take_tag(draft: Draft, tag: EtcTag) -> None:
     draft.put_passage(tag=tag)
-    if draft.state.phase is Phase.IDENTIFYING and tag.entry is not None:
+    if _may_learn_entry(draft.passage) and tag.entry is not None:
         draft.put_passage(entry=tag.entry, entry_done=True)
         if not draft.passage.class_typed:
             draft.put_passage(vehicle_class=tag.entry.vehicle_class)
@@ -125,9 +140,10 @@ def entry_known(draft: Draft) -> None:
     fact = draft.event.fact
     assert isinstance(fact, EntryKnown)
     passage = draft.passage
-    if fact.passage_id != passage.passage_id or passage.entry_done:
+    late = passage.awaits_entry and fact.entry is not None
+    if fact.passage_id != passage.passage_id or (passage.entry_done and not late):
         return
-    draft.put_passage(entry=fact.entry, entry_done=True)
+    draft.put_passage(entry=fact.entry or passage.entry, entry_done=True)
     if fact.entry is not None and not passage.class_typed:
         draft.put_passage(vehicle_class=fact.entry.vehicle_class)
     _identified_more(draft)
@@ -141,9 +157,13 @@ def entry_overdue(draft: Draft) -> None:
         _identified_more(draft)
 
 
+def _may_learn_entry(passage: Passage) -> bool:
+    return passage.phase is Phase.IDENTIFYING or passage.awaits_entry
+
+
 def _identified_more(draft: Draft) -> None:
     passage = draft.passage
-    if passage.phase is not Phase.IDENTIFYING:
+    if not _may_learn_entry(passage):
         return
     if passage.entry_done:
         price(draft)
@@ -164,10 +184,21 @@ def price(draft: Draft) -> None:
     passage, tariff = draft.passage, draft.state.tariff
     draft.no_wake("plate")
     draft.no_wake("entry")
+    draft.put_passage(awaits_entry=False)
     if tariff is None:
         draft.put_passage(phase=Phase.HELD, quote=None)
         draft.alarm(AlarmCode.TARIFF_GAP, "", "no tariff is in the lane")
         call_for_help(draft)
+        return
+    if _needs_attendant(draft) and _may_ask_plaza(draft):
+        draft.put_passage(phase=Phase.IDENTIFYING, entry_done=False)
+        _identified_more(draft)
+        return
+    if _needs_attendant(draft):
+        # A price of another class must not be taken while the entry is asked for.
+        draft.put_passage(phase=Phase.HELD, quote=None, awaits_entry=True)
+        draft.scanner(False)
+        call_for_help(draft, "nobody knows where the vehicle entered: enter its station")
         return
     entry = passage.entry
     try:
@@ -186,6 +217,7 @@ def price(draft: Draft) -> None:
         call_for_help(draft)
         return
     draft.clear(AlarmCode.TARIFF_GAP)
+    draft.clear(AlarmCode.ASSIST)
     if quoted.entry_source is EntrySource.FARTHEST:
         draft.remark("farthest_entry")
     draft.put_passage(quote=quoted)
@@ -193,6 +225,18 @@ def price(draft: Draft) -> None:
         release_free(draft)
     else:
         show_toll(draft)
+
+
+def _needs_attendant(draft: Draft) -> bool:
+    """Return whether the entry is asked of the person in the booth."""
+    passage = draft.passage
+    unknown = passage.entry is None and not passage.farthest
+    return unknown and draft.state.config.attended and passage.vehicle_kind not in EXEMPT_KINDS
+
+
+def _may_ask_plaza(draft: Draft) -> bool:
+    passage = draft.passage
+    return passage.plate is not None and not passage.entry_asked and draft.state.plaza_up
 
 
 def release_free(draft: Draft) -> None:

@@ -45,6 +45,8 @@ LANE_ACTIONS = frozenset(
     }
 )
 """Actions that concern the lane and no vehicle."""
+NOBODY_KNOWS = "*"
+"""In place of a station: the farthest entry, marked."""
 UNPRICED = frozenset({Phase.IDENTIFYING, Phase.PRICED, Phase.HELD, Phase.TENDER})
 """Phases in which class, kind and entry may still be corrected."""
 
@@ -248,15 +250,16 @@ def _set_entry(draft: Draft, order: OperatorCommand) -> str:
         return "too_late"
     if not order.text:
         return "entry_missing"
-    draft.put_passage(
-        entry=EntryFound(
+    if order.text == NOBODY_KNOWS:
+        draft.put_passage(entry=None, entry_done=True, farthest=True)
+    else:
+        entry = EntryFound(
             entry_station=order.text,
             entered_ms=draft.passage.arrived.utc_ms,
             vehicle_class=draft.passage.vehicle_class,
             source=EntrySource.DECLARED,
-        ),
-        entry_done=True,
-    )
+        )
+        draft.put_passage(entry=entry, entry_done=True, farthest=False)
     identify.price(draft)
     return ""
 

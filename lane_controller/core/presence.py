@@ -338,6 +338,8 @@ def plate_at_window(draft: Draft) -> None:
             _end_leaving(draft)
     elif draft.state.phase is Phase.IDENTIFYING:
         identify.plate_read(draft)
+    elif draft.state.phase is Phase.HELD:
+        identify.plate_late(draft)
 
 
 def _on_loop_2(draft: Draft) -> bool:

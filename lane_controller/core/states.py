@@ -177,6 +177,10 @@ class Passage:
     entry: EntryFound | None = None
     entry_asked: bool = False
     entry_done: bool = False
+    awaits_entry: bool = False
+    """Held until the attendant says where it entered."""
+    farthest: bool = False
+    """The attendant says that nobody can know where it entered."""
     vehicle_class: VehicleClass = VehicleClass.CAR_1
     class_typed: bool = False
     vehicle_kind: VehicleKind = VehicleKind.NORMAL

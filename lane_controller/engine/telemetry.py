@@ -32,6 +32,7 @@ def passage_view(passage: Passage, phase: str, at_ns: int) -> PassageView:
         order_state=_ORDER_STATE[last.phase] if last else None,
         order_reason=last.reason if last else None,
         since_ms=max(0, at_ns - passage.arrived_at_ns) // NS_PER_MS,
+        awaits_entry=passage.awaits_entry,
     )
 
 

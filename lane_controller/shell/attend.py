@@ -96,6 +96,8 @@ def status_line(status: dict[str, Any]) -> str:
         toll = arriving["toll_fen"]
         amount = "no price yet" if toll is None else f"{toll // 100}.{toll % 100:02d} yuan"
         parts.append(f"{arriving['plate'] or 'no plate'} {arriving['phase']} {amount}")
+        if arriving["awaits_entry"]:
+            parts.append("say: set_entry text=STATION, or text=* where nobody knows")
         if arriving["order_state"]:
             parts.append(f"order {arriving['order_state']}")
     names = [mode["name"] for mode in status["degraded"]]

@@ -2,7 +2,8 @@
 and a helper for a vehicle the lane holds.
 
 An attendant takes cash at the window: ``cash_begin``, then ``cash_taken``, in the lane's own words
-over its unix socket, as ``lane-controller attend`` does for a real person. The helper is the shift
+over its unix socket, as ``lane-controller attend`` does for a real person. Where nobody knows where
+a vehicle entered, the attendant reads its ticket and enters the station. The helper is the shift
 leader's eye: after a restart it is said whether the vehicle at the window is the one from before, a
 vehicle the lane holds is let through with a reason, and a lane that set itself aside is reset.
 """
@@ -24,6 +25,8 @@ from tolling.messages import OperatorAction
 
 HELD_MS = 4_000
 """A vehicle the lane holds for a person is helped after this."""
+NOBODY_KNOWS = "*"
+"""Entered where the driver has no ticket."""
 STUCK_MS = 60_000
 """A vehicle that stands longer than any tender takes is let through by hand."""
 LOOK_S = 0.5
@@ -87,7 +90,7 @@ class Booth:
             try:
                 for word in self._site.ask("GET", f"/desk?wait_ms={DESK_WAIT_MS}")["words"]:
                     self._carry(word)
-                if self._helps and time.monotonic() - looked > LOOK_S:
+                if time.monotonic() - looked > LOOK_S:
                     looked = time.monotonic()
                     status = self._site.status()
                     for lane in self._lanes:
@@ -137,6 +140,12 @@ class Booth:
                 return
             status = port.status()
             arriving = status["arriving"]
+            if arriving and arriving["awaits_entry"]:
+                station = _ticket_at_window(site, lane) or NOBODY_KNOWS
+                port.order(OperatorAction.SET_ENTRY, status=status, text=station)
+                return
+            if not self._helps:
+                return
             if arriving and arriving["phase"] == "unsure":
                 if self._is_same(lane, arriving, site):
                     action = OperatorAction.SAME_VEHICLE
@@ -221,6 +230,15 @@ def _at_window(site: Mapping[str, Any], lane: str) -> int | None:
     for view in site["lanes"][lane]["vehicles"]:
         if view["at_window"]:
             return int(view["vehicle"]["vehicle_id"])
+    return None
+
+
+def _ticket_at_window(site: Mapping[str, Any], lane: str) -> str | None:
+    """Return the entry station on the ticket of whoever stands at the window; None: no ticket."""
+    for view in site["lanes"][lane]["vehicles"]:
+        if view["at_window"]:
+            ticket = view.get("ticket")
+            return None if ticket is None else str(ticket)
     return None
 
 

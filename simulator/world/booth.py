@@ -39,6 +39,10 @@ from tolling.messages import (
 HELP_LOOKS_NS = NS_PER_S
 HELD_MS = 4_000
 """A vehicle the lane holds for a person is helped after this."""
+TICKET_MS = 2_000
+"""The attendant has read the driver's entry ticket after this."""
+NOBODY_KNOWS = "*"
+"""Entered where the driver has no ticket."""
 STUCK_MS = 150_000
 """A vehicle that stands longer than any tender takes is let through by hand."""
 OPERATOR = "attendant"
@@ -52,6 +56,8 @@ class BoothOutside:
 
     at_window: Callable[[], int | None]
     """Which vehicle stands at the window."""
+    ticket: Callable[[int], str | None]
+    """Which entry station a driver's ticket names; None: he has none."""
     money: Callable[[int, int], None]
     """(vehicle_id, fen) changes hands; below 0 it goes back."""
     remote: Callable[[str, Callable[[], None]], None] | None = None
@@ -177,6 +183,10 @@ class Booth:
         if standing is not None:
             self._seen = (here.passage_id, standing)
         held = here.phase == "held" and here.since_ms >= HELD_MS
+        if here.awaits_entry and here.since_ms < STUCK_MS:
+            if held or here.since_ms >= TICKET_MS:
+                self._enter_entry(view, PassageId(here.passage_id), standing)
+            return
         known = here.passage_id in self._helped
         if held or here.since_ms >= STUCK_MS or (known and here.since_ms >= HELD_MS):
             self._help(view, PassageId(here.passage_id))
@@ -187,6 +197,14 @@ class Booth:
         if standing is not None and self._seen == (passage_id, standing):
             action = OperatorAction.SAME_VEHICLE
             self.order(view, action, passage_id, operator=OPERATOR, reason="it has not moved")
+
+    def _enter_entry(
+        self, view: LaneSnapshot, passage_id: PassageId, vehicle_id: int | None
+    ) -> None:
+        """Read the ticket of whoever stands at the window; what holds a loop alone has none."""
+        station = None if vehicle_id is None else self._outside.ticket(vehicle_id)
+        action = OperatorAction.SET_ENTRY
+        self.order(view, action, passage_id, operator=OPERATOR, text=station or NOBODY_KNOWS)
 
     def _reset(self, view: LaneSnapshot) -> None:
         reason = "looked at the lane"
@@ -205,6 +223,7 @@ class Booth:
         *,
         operator: str,
         reason: str = "",
+        text: str = "",
         told: Callable[[CommandResult | None], None] | None = None,
     ) -> None:
         """Send one command to the lane's local port."""
@@ -215,6 +234,7 @@ class Booth:
             action=action,
             operator=operator,
             reason=reason,
+            text=text,
             passage_id=passage_id,
             boot_id=BootId(view.boot_id),
             state_version=view.state_version,

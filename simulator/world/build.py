@@ -277,6 +277,7 @@ def _site_lane(world: World, lane: LaneId, streams: Streams) -> SiteLane:
     broker = world.lanes[lane].outside.broker
     outside = BoothOutside(
         at_window=lambda: world.site.at_window(lane),
+        ticket=world.site.ticket,
         money=world.site.cash,
         remote=lambda text, deliver: broker.command(topic, text, deliver),
         remote_dice=streams.of(f"helper {lane}"),

@@ -176,6 +176,11 @@ class Site:
                 return int(number)
         return None
 
+    def ticket(self, vehicle_id: int) -> str | None:
+        """Return the entry station a driver's ticket names."""
+        entry = self._aboard[vehicle_id].car.entry
+        return None if entry is None else entry.entry_station
+
     def cash(self, vehicle_id: int, fen: int) -> None:
         """Cash changes hands; below 0 it goes back to the driver."""
         taken = MoneyTaken(

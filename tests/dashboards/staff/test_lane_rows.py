@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dashboards.staff.lane_rows import boom_seen, lane_row
@@ -65,3 +67,10 @@ def test_an_order_is_shown_by_its_state_and_reason() -> None:
     assert car["toll_fen"] == 123_450
     assert (car["phase"], car["order"], car["reason"]) == ("paying", "waiting", "password")
     assert (car["class"], car["kind"]) == (1, "normal")
+
+
+def test_an_entry_to_be_entered_is_said() -> None:
+    """The page tells what the vehicle waits for, not only that it is held."""
+    held = passage(phase="held")
+    row = lane_row(snapshot("001", arriving=replace(held, awaits_entry=True)), heard_ms=0)
+    assert row["car"]["phase"] == "awaits_entry"

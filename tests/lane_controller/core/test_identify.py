@@ -28,6 +28,7 @@ from tolling.messages import OperatorAction
 from tolling.orders import OrderState
 from tolling.pictures import PictureKind
 from tolling.tariffs import EntrySource
+from tolling.vehicles import VehicleKind
 
 UNATTENDED = replace(CONFIG, attended=False)
 
@@ -46,11 +47,12 @@ def test_plate_then_entry_then_price() -> None:
 
 def test_nobody_waits_longer_for_camera_or_plaza() -> None:
     """1.5 s for the plate, 2 s for the entry; then the farthest entry, marked."""
-    book = (Playbook().open() >> change(LOOP_1, ON)).wait(1500)
+    book = (Playbook(UNATTENDED).open() >> change(LOOP_1, ON)).wait(1500)
     assert book.passage.quote is not None
     assert book.passage.quote.entry_source is EntrySource.FARTHEST
     assert "farthest_entry" in book.passage.remarks
-    book = (Playbook().open() >> change(LOOP_1, ON) >> ev.PlateRead(plate=PLATE)).wait(2000)
+    lane = Playbook(UNATTENDED).open() >> change(LOOP_1, ON)
+    book = (lane >> ev.PlateRead(plate=PLATE)).wait(2000)
     assert "entry_not_answered" in book.passage.remarks
     assert book.phase is Phase.PRICED
 
@@ -76,8 +78,71 @@ def test_the_plate_of_a_car_that_waits_behind_stays_its_own() -> None:
 
 def test_a_lane_without_a_camera_prices_at_once() -> None:
     """It has nothing to wait for."""
-    book = Playbook(replace(CONFIG, devices=frozenset({"display"}))).open() >> change(LOOP_1, ON)
+    blind = replace(UNATTENDED, devices=frozenset({"display"}))
+    book = Playbook(blind).open() >> change(LOOP_1, ON)
     assert book.wait(0).phase is Phase.PRICED
+
+
+def entryless() -> Playbook:
+    """Return an attended lane with a vehicle of which nobody knows where it entered."""
+    book = Playbook().open() >> change(LOOP_1, ON) >> ev.PlateRead(plate=None)
+    assert (book.phase, book.passage.awaits_entry) == (Phase.HELD, True)
+    assert book.stands(AlarmCode.ASSIST)
+    assert not book.ever(cmd.ShowToll)
+    return book
+
+
+def test_the_attendant_enters_an_unknown_entry() -> None:
+    """No price is told before; the station entered prices the vehicle and the call is over."""
+    book = entryless()
+    assert not (book >> code()).gave(cmd.SendOrder)
+    book.act(OperatorAction.SET_ENTRY, text="E1").told()
+    assert (book.phase, book.passage.toll_due_fen) == (Phase.TENDER, 2500)
+    assert book.passage.quote is not None
+    assert book.passage.quote.entry_source is EntrySource.DECLARED
+    assert not book.stands(AlarmCode.ASSIST)
+
+
+def test_the_attendant_may_say_that_nobody_knows() -> None:
+    """The farthest entry, marked."""
+    book = entryless().act(OperatorAction.SET_ENTRY, text="*").told()
+    assert (book.phase, book.passage.toll_due_fen) == (Phase.TENDER, 9000)
+    assert "farthest_entry" in book.passage.remarks
+
+
+def test_a_late_answer_spares_the_attendant() -> None:
+    """The plaza's answer or the tag comes after the call for help: it prices the vehicle."""
+    book = (Playbook().open() >> change(LOOP_1, ON) >> ev.PlateRead(plate=PLATE)).wait(2000)
+    assert book.passage.awaits_entry
+    here = book.passage.passage_id
+    assert (book >> ev.EntryKnown(passage_id=here, entry=None)).passage.awaits_entry
+    _ = book >> ev.EntryKnown(passage_id=here, entry=EAST)
+    assert (book.phase, book.passage.toll_due_fen) == (Phase.PRICED, 2500)
+    tagged = entryless() >> ev.TagRead(tag=replace(TAG, entry=EAST))
+    assert (tagged.phase, tagged.passage.toll_due_fen) == (Phase.PRICED, 2500)
+    assert not tagged.stands(AlarmCode.ASSIST)
+
+
+def test_a_late_plate_is_looked_up() -> None:
+    """The camera answers while the attendant is asked: the plaza may know."""
+    book = entryless() >> ev.PlateRead(plate=PLATE)
+    assert book.gave(cmd.LookUpEntry)[0].plate == PLATE.text
+    book.wait(2000)
+    assert book.passage.awaits_entry
+
+
+def test_an_exempt_vehicle_needs_no_entry() -> None:
+    """Its kind alone lets it go."""
+    book = entryless().act(OperatorAction.SET_KIND, number=int(VehicleKind.EMERGENCY))
+    assert book.gave(cmd.RaiseBoom)
+
+
+def test_a_class_typed_before_the_entry_waits_for_it() -> None:
+    """A correction does not price by the farthest entry behind the attendant's back."""
+    book = entryless().act(OperatorAction.SET_CLASS, number=2)
+    assert book.passage.awaits_entry
+    book.act(OperatorAction.SET_ENTRY, text="E1").told()
+    assert book.passage.toll_due_fen == 4000
 
 
 def test_a_tag_names_entry_and_class() -> None:
@@ -99,7 +164,8 @@ def test_a_free_row_is_a_release_without_an_order() -> None:
 
 def test_no_tariff_holds_the_vehicle_until_one_comes() -> None:
     """No price can be told: a person is called; the set that comes prices it."""
-    book = Playbook().start().read(boom_down=ON, boom_up=OFF, loop_2=OFF, loop_1=ON).wait(1500)
+    book = Playbook(UNATTENDED).start()
+    book.read(boom_down=ON, boom_up=OFF, loop_2=OFF, loop_1=ON).wait(1500)
     assert book.phase is Phase.HELD
     assert book.stands(AlarmCode.NO_TARIFF)
     _ = book >> ev.TariffsInstalled(sets=(tariff(),))
@@ -134,7 +200,7 @@ def test_a_tariff_switch_keeps_the_price_that_was_shown() -> None:
 def test_a_toll_that_cannot_be_told(config: LaneConfig, phase: Phase) -> None:
     """Attended: the booth's screen tells it; unattended: help is called, and the display's return
     opens the window."""
-    book = Playbook(config).open() >> change(LOOP_1, ON) >> ev.PlateRead(plate=None)
+    book = (Playbook(config).open() >> change(LOOP_1, ON)).act(OperatorAction.SET_ENTRY, text="E1")
     here = book.passage.passage_id
     _ = book >> ev.TollNotShown(passage_id=here)
     assert book.phase is phase
@@ -178,6 +244,8 @@ def test_a_vehicle_in_a_closed_lane_waits_for_a_person() -> None:
     assert book.stands(AlarmCode.ASSIST)
     assert not book.ever(cmd.ShowToll)
     book.act(OperatorAction.OPEN_LANE)
+    assert book.gave(cmd.LookUpEntry)
+    _ = book >> ev.EntryKnown(passage_id=book.passage.passage_id, entry=EAST)
     assert book.ever(cmd.ShowToll)
     assert not book.stands(AlarmCode.ASSIST)
 

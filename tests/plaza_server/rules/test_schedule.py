@@ -235,3 +235,24 @@ def test_a_new_phase_starts_its_gaps_anew() -> None:
     assert (new.phase, new.tries, new.last_ns) == (Phase.CLOSE, 0, at(800))
     stale = schedule.queried(new, SILENCE, counts=False, now_ns=at(900))
     assert stale.tries == 0
+
+
+def test_queries_grow_patient_so_that_a_slow_platform_is_heard_at_last() -> None:
+    """2 s, 4 s, then 10 s for each query of a phase; asked impatiently for ever, a platform that
+    answers in 2.2 s would never end an order (M2)."""
+    order = order_in(OrderState.CLOSING)
+    trail, deadlines = trail_of(order), []
+    for _ in range(4):
+        deadlines.append(schedule.query_deadline_ms(order, trail, now_ns=at(0)))
+        trail = polled(trail, 0)
+    assert deadlines == [2_000, 4_000, 10_000, 10_000]
+
+
+def test_a_query_never_holds_up_giving_up() -> None:
+    """While a driver waits, a patient query ends with the order's limit."""
+    order = order_in(OrderState.UNKNOWN)
+    trail = polled(polled(trail_of(order), 0), 0)
+    left = limits.UNKNOWN_LIMIT_MS - 5_000
+    assert schedule.query_deadline_ms(order, trail, now_ns=at(5_000)) == left
+    late = limits.UNKNOWN_LIMIT_MS - 1
+    assert schedule.query_deadline_ms(order, trail, now_ns=at(late)) == limits.QUERY_DEADLINE_MS
