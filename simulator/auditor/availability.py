@@ -19,6 +19,8 @@ from simulator.auditor.money import bodies
 
 VISIBLE_US = 2_000_000
 """A degraded mode is seen this long after its detection at the latest."""
+SILENT_MODE = "no_broker"
+"""Told by the broker only when it is over: the channel that would show it is the one that is gone."""
 MESSAGE_BYTES_MAX = 65_536
 """No message or answer is longer; a state is 1 kB, an upload of 100 records some 150 kB the other
 way."""
@@ -63,7 +65,7 @@ def a2_visible(seen: Evidence) -> Iterator[str]:
 
 def _take_notice(boot: _Boot, at_us: int, body: dict[str, Any]) -> None:
     verb, _, mode = str(body.get("name")).partition("_")
-    if verb == "degraded":
+    if verb == "degraded" and mode != SILENT_MODE:
         boot.began.append((at_us, int(body["number"]), mode))
     elif verb == "restored":
         boot.ended[mode].append(int(body["number"]))
@@ -100,6 +102,8 @@ def a3_bounded(seen: Evidence) -> Iterator[str]:
     recent: dict[str, deque[int]] = defaultdict(deque)
     told: set[str] = set()
     for tapped in sorted(seen.tapped, key=lambda tapped: tapped.at_us):
+        if tapped.channel.endswith("/command"):
+            continue  # What comes in is anybody's; the lane refuses what is too long at its edge.
         if len(tapped.text.encode("utf-8", errors="replace")) > MESSAGE_BYTES_MAX:
             yield f"{tapped.channel}: a message of {len(tapped.text)} characters"
         times = recent[tapped.channel]

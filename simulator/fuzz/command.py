@@ -50,48 +50,58 @@ class _Options:
     pairs: bool
 
 
+# ---- what may be said on the command line ----
+
+_Seeds = Annotated[str, typer.Option(help="A..B, both included, or one seed.")]
+_Vehicles = Annotated[
+    int | None, typer.Option(min=1, max=10_000, help="Per seed; default: drawn, 20 to 28.")
+]
+_Lanes = Annotated[
+    int | None, typer.Option(min=1, max=200, help="Per seed; default: drawn, 2 or 3.")
+]
+_Jobs = Annotated[
+    int | None, typer.Option(min=1, max=256, help="Processes; default: one per core.")
+]
+_Canary = Annotated[str | None, typer.Option(help="Plant this known bug: the run must then fail.")]
+_Json = Annotated[bool, typer.Option("--json", help="The last line is one JSON object.")]
+_Stop = Annotated[bool, typer.Option("--stop-at-first", help="End at the first seed that fails.")]
+_NoShrink = Annotated[
+    bool, typer.Option("--no-shrink", help="Leave the first failing seed as large as it is.")
+]
+_Faults = Annotated[
+    str | None, typer.Option(help="Keep only these of the seed's faults: 0,3 or 0,3/4 or none.")
+]
+_Cars = Annotated[str | None, typer.Option(help="Keep only these of the seed's cars: 2,5 or none.")]
+_FirstLanes = Annotated[
+    int | None, typer.Option(min=1, max=200, help="Build only so many of the seed's lanes.")
+]
+_Pairs = Annotated[
+    bool, typer.Option("--pairs", help="List the (state, event) pairs never reached.")
+]
+_Save = Annotated[
+    Path | None, typer.Option(help="Write the first failing world here, as a regression.")
+]
+_Debug = Annotated[
+    bool, typer.Option("--debug", help="Let an exception in a world through, with its trace.")
+]
+
+
 @app.command("fuzz")
 def fuzz(
-    seeds: Annotated[str, typer.Option(help="A..B, both included, or one seed.")],
-    vehicles: Annotated[
-        int | None, typer.Option(min=1, max=10_000, help="Per seed; default: drawn, 20 to 28.")
-    ] = None,
-    lanes: Annotated[
-        int | None, typer.Option(min=1, max=200, help="Per seed; default: drawn, 2 or 3.")
-    ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, max=256, help="Processes; default: one per core.")
-    ] = None,
-    canary: Annotated[
-        str | None, typer.Option(help="Plant this known bug: the run must then fail.")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The last line is one JSON object.")
-    ] = False,
-    stop_at_first: Annotated[
-        bool, typer.Option("--stop-at-first", help="End at the first seed that fails.")
-    ] = False,
-    no_shrink: Annotated[
-        bool, typer.Option("--no-shrink", help="Leave the first failing seed as large as it is.")
-    ] = False,
-    faults: Annotated[
-        str | None, typer.Option(help="Keep only these of the seed's faults: 0,3 or 0,3/4 or none.")
-    ] = None,
-    cars: Annotated[
-        str | None, typer.Option(help="Keep only these of the seed's cars: 2,5 or none.")
-    ] = None,
-    first_lanes: Annotated[
-        int | None, typer.Option(min=1, max=200, help="Build only so many of the seed's lanes.")
-    ] = None,
-    pairs: Annotated[
-        bool, typer.Option("--pairs", help="List the (state, event) pairs never reached.")
-    ] = False,
-    save: Annotated[
-        Path | None, typer.Option(help="Write the first failing world here, as a regression.")
-    ] = None,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Let an exception in a world through, with its trace.")
-    ] = False,
+    seeds: _Seeds,
+    vehicles: _Vehicles = None,
+    lanes: _Lanes = None,
+    jobs: _Jobs = None,
+    canary: _Canary = None,
+    as_json: _Json = False,
+    stop_at_first: _Stop = False,
+    no_shrink: _NoShrink = False,
+    faults: _Faults = None,
+    cars: _Cars = None,
+    first_lanes: _FirstLanes = None,
+    pairs: _Pairs = False,
+    save: _Save = None,
+    debug: _Debug = False,
 ) -> None:
     """Run a whole toll plaza in virtual time for each seed, and judge it from outside.
 

@@ -43,7 +43,7 @@ _Shares = dict[str, Annotated[int, Field(ge=0, le=1_000_000)]]
 
 
 class EntryBody(_Strict):
-    """What an ETC tag knows of the entry."""
+    """What an ETC tag and the entry ticket know of the entry."""
 
     station: Annotated[str, Field(min_length=1, max_length=32)]
     entered_ms: Annotated[int, Field(ge=0, le=2**53)]

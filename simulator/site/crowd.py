@@ -56,8 +56,16 @@ TAG_BALANCE_FEN = 50_000
 class _Person:
     """A driver in the lane, with his timers."""
 
-    def __init__(self, driver: Driver, lane: LaneId, vehicle: Vehicle, tag: Tag | None) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        lane: LaneId,
+        vehicle: Vehicle,
+        tag: Tag | None,
+        ticket: EntryFound | None,
+    ) -> None:
         self.driver = driver
+        self.ticket = ticket
         self.lane = lane
         self.vehicle = vehicle
         self.tag = tag
@@ -118,7 +126,7 @@ class Crowd:
         entry: EntryFound | None = None,
         tag_balance_fen: int = TAG_BALANCE_FEN,
     ) -> None:
-        """Bring a vehicle with its driver to *lane*; *entry*: what its tag knows, if it has one."""
+        """Bring a vehicle with its driver to *lane*; *entry*: what its tag and ticket know."""
         number = int(vehicle.vehicle_id)
         plate = vehicle.plate
         driver = Driver(
@@ -132,9 +140,14 @@ class Crowd:
             tag = Tag(
                 tag_id=f"TAG{number:013d}", balance_fen=tag_balance_fen, plate=plate, entry=entry
             )
-        self._people[number] = _Person(driver, lane, vehicle, tag)
+        self._people[number] = _Person(driver, lane, vehicle, tag, entry)
         self._road.plant.arrive(lane, vehicle, self._road.now_us())
         self._road.touched()
+
+    def ticket(self, vehicle_id: int) -> str | None:
+        """Return the entry station on a driver's ticket; None: there is no such driver or ticket."""
+        person = self._people.get(vehicle_id)
+        return None if person is None or person.ticket is None else person.ticket.entry_station
 
     def memories(self) -> tuple[DriverMemory, ...]:
         """Return what every driver remembers, brought up to date with phones and tags."""

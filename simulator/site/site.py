@@ -128,7 +128,11 @@ class Site:
         return {
             "view": as_json(plant.view(number)),
             "inputs": as_json(plant.inputs(number)),
-            "vehicles": [as_json(view) for view in views if view is not None],
+            "vehicles": [
+                as_json(view) | {"ticket": self.crowd.ticket(int(view.vehicle.vehicle_id))}
+                for view in views
+                if view is not None
+            ],
             "modbus_requests": lane.hub.requests,
             "display_frames": lane.display.decoder.frames,
             "display_bad_frames": lane.display.decoder.bad_frames,

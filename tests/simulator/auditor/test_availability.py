@@ -57,6 +57,11 @@ def test_a_mode_that_was_over_before_it_was_heard_is_well() -> None:
     assert found(*before)["A2"] == 1
 
 
+def test_a_broker_that_is_back_tells_of_itself_too_late() -> None:
+    """While it was gone nothing could be heard of it."""
+    assert found(notice(10, "degraded_no_broker", 1), state(10.5))["A2"] == 0
+
+
 def test_a_mode_without_a_reason_is_found() -> None:
     """Name, reason and start time belong to it."""
     assert found(state(1, {**MODE, "reason": ""}))["A2"] == 1
@@ -67,6 +72,8 @@ def test_a_storm_and_a_giant_are_found() -> None:
     many = tuple(state(1 + number / 1_000) for number in range(PER_SECOND_MAX + 1))
     assert found(*many)["A3"] == 1
     assert found(*many[1:])["A3"] == 0
+    theirs = Tapped(at_us=1, channel="toll/330101/001/command", text="x" * 100_000)
+    assert found(theirs)["A3"] == 0
     giant = Tapped(at_us=1, channel="toll/330101/001/alarm", text="x" * (MESSAGE_BYTES_MAX + 1))
     assert found(giant)["A3"] == 1
 
