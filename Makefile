@@ -32,16 +32,16 @@ demo: $(STAMP)  ## run the toll lane whole: broker, plaza, lanes, cars and a pag
 quick: $(STAMP)  ## format, lint, types, imports, style, unit tests (at most 60 s)
 	@$(BIN)/python scripts/suites.py quick
 
-test: $(STAMP)  ## quick, and the suites on real wires and of killed processes (at most 5 min)
+test: $(STAMP)  ## quick, real wires, killed processes and 200 seeds (at most 5 min)
 	@$(BIN)/python scripts/suites.py test
 
-check: $(STAMP)  ## test, and browser, PostgreSQL, simulation; nothing may be missing (15 min)
+check: $(STAMP)  ## test, and browser, PostgreSQL, chaos; nothing may be missing (15 min)
 	@REQUIRE_ALL=1 $(BIN)/python scripts/suites.py check
 
 bench: $(STAMP)  ## measure against the floors of docs/architecture.md
 	@$(BIN)/python -m simulator.bench
 
-night: $(STAMP)  ## many more examples and longer simulations
+night: $(STAMP)  ## ten thousand seeds (SEEDS=A..B: others) and many more examples; hours
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python scripts/suites.py night
 
 system:  ## install libzbar0, Chromium and PostgreSQL, where it may

@@ -1,7 +1,8 @@
 """Run the suites of `make quick`, `make test`, `make check` and `make night`.
 
-Steps that only read the tree run two at a time; suites that measure real time run alone. A suite
-whose system package is missing is left out and named; with REQUIRE_ALL=1 that is a failure.
+Steps that only read the tree run two at a time. Suites on real wires mostly wait: they run one
+after the other, and beside them, at the lowest priority, those that only compute. A suite whose
+system package is missing is left out and named; with REQUIRE_ALL=1 that is a failure.
 The last line counts the tests of all suites together.
 """
 
@@ -27,7 +28,7 @@ BIN = Path(sys.executable).parent
 PARALLEL_STEPS = 2
 """The machine that checks has two cores."""
 PYTEST_NO_TESTS = 5
-SUITE_MARKS = ("browser", "postgres", "zbar", "simulation", "long", "kill", "wire", "slow")
+SUITE_MARKS = ("browser", "postgres", "zbar", "simulation", "long", "kill", "wire", "seeds", "slow")
 """As in tests/conftest.py: a test belongs to the first of these that it carries."""
 
 
@@ -38,6 +39,8 @@ class Step:
     name: str
     command: tuple[str, ...]
     suite: bool = False
+    beside: bool = False
+    """It computes and asks no clock: it takes what the suites on wires leave over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,19 +94,41 @@ def _suite(name: str, *arguments: str) -> Step:
     spread = "load" if name in ("unit", "slow") else "loadfile"
     workers = ("-n", str(WORKERS[name]), "--dist", spread) if name in WORKERS else ()
     command = _tool("python", "-m", "pytest", "-q", "-m", marks, *workers, *arguments)
-    return Step(name=name, command=command, suite=True)
+    beside = name in COMPUTING
+    if beside and (nice := shutil.which("nice")) is not None:
+        command = (nice, "-n", "19", *command)
+    return Step(name=name, command=command, suite=True, beside=beside)
 
 
-WORKERS = {"unit": 2, "slow": 2, "wire": 3, "kill": 2, "long": 2, "simulation": 2, "postgres": 2}
+COMPUTING = frozenset({"slow", "seeds", "simulation"})
+WORKERS = {
+    "unit": 2,
+    "slow": 2,
+    "simulation": 2,
+    "wire": 3,
+    "kill": 2,
+    "long": 2,
+    "postgres": 2,
+}
 """Workers of each suite; those that mostly wait for wires take more. Files with servers stay in
 one worker."""
 
 LEVELS: dict[str, tuple[str, ...]] = {
     "quick": ("unit",),
-    "test": ("unit", "slow", "wire", "kill"),
-    "check": ("unit", "slow", "wire", "kill", "long", "simulation", "postgres", "browser"),
+    "test": ("unit", "slow", "seeds", "wire", "kill"),
+    "check": (
+        *("unit", "slow", "seeds", "simulation"),
+        *("wire", "kill", "long", "postgres", "browser"),
+    ),
     "night": ("unit", "slow", "simulation"),
 }
+
+NIGHT = Step(
+    name="fuzz",
+    command=_tool("toll-sim", "fuzz", "--seeds", os.environ.get("SEEDS", "1..10000"), "--json"),
+    suite=True,
+)
+"""SEEDS=A..B takes others."""
 
 
 def _run(step: Step) -> Result:
@@ -156,11 +181,15 @@ def main() -> int:
         if name in LEVELS[level] and not is_there()
     }
     suites = [_suite(name) for name in LEVELS[level] if name not in missing]
+    suites += [NIGHT] if level == "night" else []
     results: list[Result] = []
     with ThreadPoolExecutor(PARALLEL_STEPS) as pool:
         reading = () if level == "night" else READING
         results += pool.map(_run, (*suites[:1], *reading))
-    results += [_run(suite) for suite in suites[1:]]
+    with ThreadPoolExecutor(1) as pool:
+        beside = [pool.submit(_run, suite) for suite in suites[1:] if suite.beside]
+        results += [_run(suite) for suite in suites[1:] if not suite.beside]
+        results += [each.result() for each in beside]
 
     print(f"\n=== make {level}: {time.monotonic() - started:.1f} s")
     for result in results:

@@ -14,7 +14,7 @@ SLOW_TEST_MIN_S = 0.25
 """A test over this needs `@pytest.mark.slow` (or belongs to a wire suite); only named, never
 failed, for a busy machine makes any test slow."""
 
-SUITE_MARKS = ("browser", "postgres", "zbar", "simulation", "long", "kill", "wire", "slow")
+SUITE_MARKS = ("browser", "postgres", "zbar", "simulation", "long", "kill", "wire", "seeds", "slow")
 """Order decides: a test belongs to the suite of the first of these marks that it carries."""
 
 hypothesis.settings.register_profile(
@@ -27,7 +27,6 @@ hypothesis.settings.register_profile(
 hypothesis.settings.register_profile("deep", max_examples=2000, deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
-_suite_of_test: dict[str, str] = {}
 _seconds_of_test: defaultdict[str, float] = defaultdict(float)
 
 
@@ -49,16 +48,17 @@ def no_leaked_tasks(request: pytest.FixtureRequest) -> Iterator[None]:
         pytest.fail(f"tasks still alive after the test: {', '.join(leaked)}", pytrace=False)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Note the suite of every collected test."""
-    for item in items:
-        names = {mark.name for mark in item.iter_markers()}
-        _suite_of_test[item.nodeid] = next((m for m in SUITE_MARKS if m in names), "unit")
+_suite_of_test: dict[str, str] = {}
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Add up what each test took, with its set-up and tear-down."""
+    """Add up what each test took, with its set-up and tear-down, and note its suite.
+
+    A report crosses from the worker that ran the test, which its item does not.
+    """
     _seconds_of_test[report.nodeid] += report.duration
+    marks = (mark for mark in SUITE_MARKS if mark in report.keywords)
+    _suite_of_test.setdefault(report.nodeid, next(marks, "unit"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -142,6 +142,8 @@ class OperatorAction(StrEnum):
     """Let pass against a debt ticket, with a reason."""
     SAME_VEHICLE = "same_vehicle"
     """After a restart: the vehicle at the window is the one from before."""
+    OTHER_VEHICLE = "other_vehicle"
+    """After a restart: it is another one; the one from before has gone."""
     RESET = "reset"
     """Leave attended-only after a fault."""
 

@@ -58,6 +58,8 @@ class RaiseBoom:
 
     reason: RaiseReason
     passage_id: PassageId | None
+    after_commit: bool = False
+    """Only this lane knows why: durable first, unless its disk fails or hangs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,7 +103,9 @@ def _compare_plate(draft: Draft, passage: Passage, plate: Plate | None) -> None:
         draft.note("same_vehicle_by_plate")
         resume(draft)
     else:
+        # It is kept for the passage that vehicle gets where nothing proves it the same.
         draft.remark("other_plate")
+        draft.put(early_plate=plate, early_at_ns=draft.now_ns)
 
 
 def plate_overdue(draft: Draft) -> None:
@@ -298,7 +300,9 @@ def open_window(draft: Draft) -> None:
         paying.offer_other_tender(draft)
 
 
-def release(draft: Draft, by: AuthorisedBy, reason: cmd.RaiseReason) -> None:
+def release(
+    draft: Draft, by: AuthorisedBy, reason: cmd.RaiseReason, *, after_commit: bool = False
+) -> None:
     """Authorise the vehicle at the window and raise the boom for it."""
     draft.put_passage(authorised_by=by, phase=Phase.RELEASED)
     draft.scanner(False)
@@ -307,7 +311,8 @@ def release(draft: Draft, by: AuthorisedBy, reason: cmd.RaiseReason) -> None:
     for code in (AlarmCode.ASSIST, AlarmCode.ORDER_UNKNOWN, AlarmCode.TOLL_NOT_SHOWN):
         draft.clear(code)
     draft.clear(AlarmCode.TARIFF_GAP)
-    interlock.raise_boom(draft, reason, draft.passage.passage_id)
+    here = draft.passage.passage_id
+    interlock.raise_boom(draft, reason, here, after_commit=after_commit)
 
 
 def resume(draft: Draft) -> None:

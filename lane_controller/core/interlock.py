@@ -26,10 +26,16 @@ from tolling.inputs import Output, Point, Reading
 from tolling.messages import CommandOutcome
 
 
-def raise_boom(draft: Draft, reason: cmd.RaiseReason, passage_id: PassageId | None) -> None:
-    """Raise now, whatever the boom does."""
+def raise_boom(
+    draft: Draft,
+    reason: cmd.RaiseReason,
+    passage_id: PassageId | None,
+    *,
+    after_commit: bool = False,
+) -> None:
+    """Raise now, whatever the boom does; *after_commit*: once its reason is in the journal."""
     draft.put(raise_retries=0, lower_refusals=0)
-    draft.emit(cmd.RaiseBoom(reason=reason, passage_id=passage_id))
+    draft.emit(cmd.RaiseBoom(reason=reason, passage_id=passage_id, after_commit=after_commit))
     if draft.state.lower_command_id is not None:
         _answer_lower(draft, CommandOutcome.REFUSED, "raise_beats_lower")
     if draft.state.boom is not Boom.UP:

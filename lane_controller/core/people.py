@@ -21,7 +21,7 @@ from lane_controller.core.states import LaneMode, Phase
 from tolling.alarms import AlarmCode, Degraded
 from tolling.messages import CommandOutcome, EntryFound, OperatorAction, OperatorCommand
 from tolling.pictures import PictureKind
-from tolling.records import AuthorisedBy, Leg, Tender, UnpaidReason
+from tolling.records import AuthorisedBy, Leg, PassageEnd, Tender, UnpaidReason
 from tolling.tariffs import EntrySource
 from tolling.vehicles import EXEMPT_KINDS, VehicleClass, VehicleKind, parse_plate
 
@@ -215,7 +215,9 @@ def _cash_taken(draft: Draft, _: OperatorCommand) -> str:
     if not passage.cash_ready:
         return "wait_for_phone_answer"
     draft.put_passage(legs=(Leg(tender=Tender.CASH, amount_fen=passage.toll_due_fen),))
-    identify.release(draft, AuthorisedBy.TENDER, cmd.RaiseReason.TENDER)
+    # The journal alone will know of this money: a vehicle that is gone cannot be asked again.
+    release = (AuthorisedBy.TENDER, cmd.RaiseReason.TENDER)
+    identify.release(draft, *release, after_commit=True)
     draft.show_kind(PictureKind.PAID)
     return ""
 
@@ -317,6 +319,15 @@ def _same_vehicle(draft: Draft, _: OperatorCommand) -> str:
     return ""
 
 
+def _other_vehicle(draft: Draft, _: OperatorCommand) -> str:
+    if draft.passage.phase is not Phase.UNSURE:
+        return "not_in_doubt"
+    draft.note("other_vehicle_by_person")
+    draft.clear(AlarmCode.ASSIST)
+    presence.leave_backwards(draft, PassageEnd.LEFT_DURING_OUTAGE)
+    return ""
+
+
 def _reset(draft: Draft, _: OperatorCommand) -> str:
     if draft.state.mode is not LaneMode.ATTENDED_ONLY:
         return "not_attended_only"
@@ -343,5 +354,6 @@ HANDLERS: dict[OperatorAction, Handler] = {
     OperatorAction.SET_PLATE: _set_plate,
     OperatorAction.ARREARS: _arrears,
     OperatorAction.SAME_VEHICLE: _same_vehicle,
+    OperatorAction.OTHER_VEHICLE: _other_vehicle,
     OperatorAction.RESET: _reset,
 }

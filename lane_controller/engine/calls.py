@@ -33,6 +33,11 @@ def is_lower(effect: fx.Effect) -> bool:
     return isinstance(effect, fx.DeviceCall) and isinstance(effect.command, cmd.LowerIfClear)
 
 
+def is_raise(effect: fx.Effect) -> bool:
+    """Return whether *effect* raises the boom."""
+    return isinstance(effect, fx.DeviceCall) and isinstance(effect.command, cmd.RaiseBoom)
+
+
 def pays_too_late(passage: Passage | None, effect: fx.Effect) -> bool:
     """Return whether *effect* would charge a vehicle that was settled, or left, meanwhile.
 

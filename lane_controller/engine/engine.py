@@ -30,6 +30,7 @@ from lane_controller.engine.calls import (
     CallBook,
     deadline_of,
     is_lower,
+    is_raise,
     pays_too_late,
 )
 from lane_controller.engine.journal import Journal
@@ -215,7 +216,7 @@ class LaneEngine:
             case cmd.RaiseBoom():
                 # A lower that still waits for the disk must not come after this raise (B4).
                 self._journal.forget(is_lower)
-                self._out.append(fx.DeviceCall(command=command))
+                self._raise(command)
             case cmd.SetOutput():
                 self._out.append(fx.DeviceCall(command=command))
             case (
@@ -252,6 +253,13 @@ class LaneEngine:
                 self._answer(command.command_id, command.outcome, command.reason)
             case cmd.RaiseAlarm() | cmd.ClearAlarm() | cmd.Note():
                 self._tell(command)
+
+    def _raise(self, command: cmd.RaiseBoom) -> None:
+        raising = fx.DeviceCall(command=command)
+        if command.after_commit and self._store is ev.StoreState.OK:
+            self._journal.hold(raising)
+        else:
+            self._out.append(raising)
 
     def _call(self, request: fx.PlazaRequest) -> None:
         call_id = self._calls.open(request)
@@ -377,6 +385,7 @@ class LaneEngine:
         commit = self._journal.again()
         if commit is None or commit.commit_id != given.commit_id:
             return
+        self._out.extend(self._journal.take(is_raise))
         full = given.why is inp.CommitTrouble.FULL
         worse = ev.StoreState.FULL if full else ev.StoreState.SLOW
         if self._store not in (worse, ev.StoreState.FULL):
@@ -501,6 +510,7 @@ class LaneEngine:
             self._wake("tariffs", TARIFF_POLL_MS if self.state.tariffs else BEAT_MS)
         elif timer_id == "commit_slow":
             if self._journal.busy and self._store is ev.StoreState.OK:
+                self._out.extend(self._journal.take(is_raise))
                 self._store = ev.StoreState.SLOW
                 self._take(ev.StoreChanged(store=self._store))
         elif timer_id == "commit_again":

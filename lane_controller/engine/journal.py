@@ -60,6 +60,13 @@ class Journal:
             commit, held = self._flying
             self._flying = (commit, [effect for effect in held if not unwanted(effect)])
 
+    def take(self, wanted: Callable[[Effect], bool]) -> list[Effect]:
+        """Release these now, whatever they wait for: what must not wait longer for a disk."""
+        flying = [] if self._flying is None else self._flying[1]
+        taken = [effect for effect in (*flying, *self._held) if wanted(effect)]
+        self.forget(wanted)
+        return taken
+
     def release_free(self) -> list[Effect]:
         """Return effects that wait for nothing: no unit they need is under way or gathered."""
         if self._flying is not None or self._urgent:

@@ -20,7 +20,7 @@ from simulator.auditor.money import bodies
 VISIBLE_US = 2_000_000
 """A degraded mode is seen this long after its detection at the latest."""
 SILENT_MODE = "no_broker"
-"""Told by the broker only when it is over: the channel that would show it is the one that is gone."""
+"""Heard of only when it is over: the channel that would show it is the one that is gone."""
 MESSAGE_BYTES_MAX = 65_536
 """No message or answer is longer; a state is 1 kB, an upload of 100 records some 150 kB the other
 way."""

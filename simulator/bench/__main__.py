@@ -1,4 +1,5 @@
-"""``python -m simulator.bench``: scan to raise against its floor, scan to boom up against 1.5 s."""
+"""``python -m simulator.bench``: scan to raise against its floor, scan to boom up against 1.5 s,
+and the virtual world against a bare heap."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -17,6 +19,7 @@ from simulator.bench.boom import TooSlowError
 from simulator.bench.report import Result, as_json, table
 from simulator.bench.road import StuckError
 from simulator.bench.run import Order, bench
+from simulator.bench.world import WorldFailedError, world_speed
 from simulator.broker import BrokerMissingError
 from simulator.demo.children import ChildFailedError
 from simulator.demo.files import BadPlaceError
@@ -34,6 +37,7 @@ _EXPECTED = (
     KeyFilesError,
     StuckError,
     TooSlowError,
+    WorldFailedError,
     OSError,
 )
 
@@ -43,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cars", type=_upto(CARS_MAX, 1), default=500, help="default 500")
     parser.add_argument(
         "--boom-cars", type=_upto(CARS_MAX, 0), default=60, help="default 60; 0 leaves them out"
+    )
+    parser.add_argument(
+        "--world-seeds", type=_upto(CARS_MAX, 0), default=20, help="default 20; 0 leaves them out"
     )
     parser.add_argument("--lanes", type=_upto(LANES_MAX, 1), default=4, help="default 4")
     parser.add_argument("--json", action="store_true", help="last line: one JSON object")
@@ -67,6 +74,9 @@ def main(arguments: list[str] | None = None) -> int:
     root = given.dir.absolute() if given.dir else Path(tempfile.mkdtemp(prefix="toll-bench-"))
     try:
         result = asyncio.run(bench(order, root, tell=_tell))
+        if given.world_seeds:
+            _tell(f"virtual world: {given.world_seeds} seeds")
+            result = replace(result, world=world_speed(given.world_seeds))
     except _EXPECTED as error:
         return _cannot(error)
     except BaseExceptionGroup as group:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from simulator.bench.figures import Spread, ratio
+from simulator.bench.world import WorldSpeed
 
 RAISE_RATIO_MAX = 2.0
 BOOM_FLOOR_MS = 1_500
@@ -26,6 +27,7 @@ class Result:
     ours: Spread | None = None
     boom_up: Spread | None = None
     breakdown: dict[str, float | None] = field(default_factory=dict)
+    world: WorldSpeed | None = None
 
     @property
     def raise_ratio(self) -> float | None:
@@ -57,6 +59,7 @@ def as_json(result: Result) -> dict[str, Any]:
             "ratio_p50_max": BOOM_RATIO_MAX,
         },
         "breakdown": result.breakdown,
+        "world": None if result.world is None else _world(result.world),
     }
 
 
@@ -83,7 +86,22 @@ def table(result: Result) -> Table:
             found.add_row(what, *cells)
     for name, value in result.breakdown.items():
         found.add_row(f"  {name}", "", _text(value), "", "", "")
+    if result.world is not None:
+        world = result.world
+        speeds = f"{world.ours_per_s:g} of {world.floor_per_s:g} vehicles per core-second"
+        what = f"virtual world, {world.seeds} seeds: {speeds}"
+        found.add_row(what, str(world.vehicles), "-", "-", _text(world.times), "-")
     return found
+
+
+def _world(world: WorldSpeed) -> dict[str, Any]:
+    return {
+        "seeds": world.seeds,
+        "vehicles": world.vehicles,
+        "vehicles_per_core_s": world.ours_per_s,
+        "bare_heap_per_core_s": world.floor_per_s,
+        "times_the_heap": world.times,
+    }
 
 
 def _plain(spread: Spread | None) -> dict[str, Any] | None:

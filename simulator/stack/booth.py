@@ -147,9 +147,11 @@ class Booth:
             if not self._helps:
                 return
             if arriving and arriving["phase"] == "unsure":
-                if self._is_same(lane, arriving, site):
-                    action = OperatorAction.SAME_VEHICLE
-                    self._help(port, lane, status, action, "it has not moved")
+                same = self._is_same(lane, arriving, site)
+                if same is not None:
+                    action = OperatorAction.SAME_VEHICLE if same else OperatorAction.OTHER_VEHICLE
+                    reason = "it has not moved" if same else "the one from before has gone"
+                    self._help(port, lane, status, action, reason)
                 return
             standing = _at_window(site, lane)
             if arriving and standing is not None:
@@ -166,15 +168,23 @@ class Booth:
                 action = OperatorAction.RAISE
                 self._help(port, lane, status, action, "let through by hand")
 
-    def _is_same(self, lane: str, arriving: Mapping[str, Any], site: Mapping[str, Any]) -> bool:
-        """Return whether the vehicle at the window is the one from before the lane was down."""
+    def _is_same(
+        self, lane: str, arriving: Mapping[str, Any], site: Mapping[str, Any]
+    ) -> bool | None:
+        """Return whether the vehicle at the window is the one from before the lane was down.
+
+        None: nobody stands there, or nobody saw who stood there.
+        """
         standing = _at_window(site, lane)
         if standing is None:
-            return False
+            return None
         plate = _plate_at_window(site, lane)
         if arriving["plate"] and plate == arriving["plate"]:
             return True
-        return self._seen.get(lane) == (arriving["passage_id"], standing)
+        seen = self._seen.get(lane)
+        if seen is None or seen[0] != arriving["passage_id"]:
+            return None
+        return seen[1] == standing
 
     def _help(
         self,

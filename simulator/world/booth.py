@@ -194,9 +194,12 @@ class Booth:
     def _say_whether_same(self, view: LaneSnapshot, passage_id: PassageId) -> None:
         """The lane was restarted; whoever sits in the booth has seen whether it is the same car."""
         standing = self._outside.at_window()
-        if standing is not None and self._seen == (passage_id, standing):
-            action = OperatorAction.SAME_VEHICLE
-            self.order(view, action, passage_id, operator=OPERATOR, reason="it has not moved")
+        if standing is None or self._seen is None or self._seen[0] != passage_id:
+            return
+        same = self._seen[1] == standing
+        action = OperatorAction.SAME_VEHICLE if same else OperatorAction.OTHER_VEHICLE
+        reason = "it has not moved" if same else "the one from before has gone"
+        self.order(view, action, passage_id, operator=OPERATOR, reason=reason)
 
     def _enter_entry(
         self, view: LaneSnapshot, passage_id: PassageId, vehicle_id: int | None

@@ -14,7 +14,7 @@ from simulator.fuzz.report import Totals
 from simulator.fuzz.run import SeedJob
 from simulator.fuzz.shrink import command_of
 
-pytestmark = [pytest.mark.simulation, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.seeds, pytest.mark.timeout(3600)]
 SEEDS = os.environ.get("TOLL_FUZZ_SEEDS", "1..200")
 WORKERS = int(os.environ.get("TOLL_FUZZ_JOBS", "2"))
 

@@ -50,6 +50,30 @@ def test_the_raise_does_not_wait_for_a_commit_under_way() -> None:
     assert rig.paid().devices(cmd.RaiseBoom)
 
 
+def _cash_in_hand() -> Rig:
+    """Return a lane whose attendant has just said that the cash is in; it is not durable."""
+    rig = Rig().open().arrive().order(OperatorAction.CASH_BEGIN)
+    rig.hold = True
+    assert not rig.order(OperatorAction.CASH_TAKEN).devices(cmd.RaiseBoom)
+    return rig
+
+
+def test_cash_is_durable_before_the_boom_goes_up() -> None:
+    """Nobody but this journal knows of it: a vehicle that left could not be asked again."""
+    assert _cash_in_hand().commit().devices(cmd.RaiseBoom)
+
+
+def test_cash_does_not_wait_for_a_disk_that_fails_or_hangs() -> None:
+    """One raise, when the commit fails or has taken a second."""
+    failing = _cash_in_hand()
+    failing.fail(inp.CommitTrouble.FAILED)
+    assert len(failing.devices(cmd.RaiseBoom, ever=True)) == 1
+    hanging = _cash_in_hand().wait(limits.COMMIT_SLOW_MS)
+    assert len(hanging.devices(cmd.RaiseBoom, ever=True)) == 1
+    hanging.hold = False
+    assert not hanging.commit().devices(cmd.RaiseBoom)
+
+
 def test_the_raise_does_not_wait_for_a_failing_disk() -> None:
     """Commits fail: whoever paid still leaves, and cash too."""
     rig = Rig().open().arrive()

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from simulator.bench import report as subject
 from simulator.bench.figures import Spread
+from simulator.bench.world import WorldSpeed
 
 FLOOR = Spread(samples=500, p50_ms=8.0, p99_ms=20.0)
 OURS = Spread(samples=500, p50_ms=14.0, p99_ms=40.0)
@@ -24,6 +25,18 @@ def test_the_object_holds_floor_ours_ratio_and_limit() -> None:
     assert (raises["ratio_p50"], raises["ratio_p50_max"]) == (1.75, 2.0)
     assert (boom["ratio_p50"], boom["ratio_p50_max"]) == (1.04, 1.05)
     assert boom["ours"]["p99_ms"] is None
+
+
+def test_the_world_is_told_beside_the_bare_heap() -> None:
+    """Vehicles per core-second of both, and how many times the heap's effort."""
+    speed = WorldSpeed(seeds=20, vehicles=480, ours_per_s=15.0, floor_per_s=6_000.0)
+    result = subject.Result(world=speed)
+    world = subject.as_json(result)["world"]
+    assert (world["vehicles_per_core_s"], world["bare_heap_per_core_s"]) == (15.0, 6_000.0)
+    assert world["times_the_heap"] == 400.0
+    shown = io.StringIO()
+    Console(file=shown, width=160).print(subject.table(result))
+    assert "15 of 6000 vehicles per core-second" in shown.getvalue()
 
 
 def test_what_was_not_measured_is_null() -> None:
