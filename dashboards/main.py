@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
-import os
-import signal
 import socket
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import aiohttp
-import structlog
 import typer
-import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, RedirectResponse
-from nicegui import ui
 
-from dashboards.shared.feed import BEAT_S, Feed
-from dashboards.shared.texts import PATHS
-from dashboards.staff import pages
-from dashboards.staff.lane_source import LaneSource
 from tolling.brokers import broker_address
-from tolling.clock import NS_PER_MS
 from tolling.errors import BadInputError, TollError
 from tolling.ids import plaza_id as checked_plaza_id
-
-RECONNECT_S = 30.0
-"""Cuts shorter than this need no reload of the page; its own 3 s mark does not wait for it."""
-PLAZA_ASK_S = 3.0
-PLAZA_WAIT_S = 2.0
-STOP_WAIT_S = 2
-"""Open pages hold their sockets for as long as they are let."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -71,134 +46,14 @@ def run(
         number = checked_plaza_id(plaza)
     except ValueError as error:
         raise BadInputError(where="--plaza", what=str(error)) from None
-    source = LaneSource(
-        address=broker_address(broker_url, where="--broker-url"),
-        user=broker_user,
-        password=_password(broker_password_file),
-        plaza_id=number,
-        now_ms=_now_ms,
-        utc_ms=_utc_ms,
-    )
+    address = broker_address(broker_url, where="--broker-url")
+    secret = _password(broker_password_file)
     listener = _listen(host, port)
-    feed = Feed(now_ms=_now_ms)
-    server = _Server(
-        uvicorn.Config(
-            make_app(feed, plaza_id=number),
-            access_log=False,
-            log_level="warning",
-            timeout_graceful_shutdown=STOP_WAIT_S,
-            server_header=False,
-        )
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    asyncio.run(_serve(server, listener, feed, source, plaza_url.rstrip("/")))
+    # The page framework takes seconds to load: a wrong option is told before.
+    from dashboards import serving
 
-
-async def _serve(
-    server: uvicorn.Server, listener: socket.socket, feed: Feed, source: LaneSource, plaza_url: str
-) -> None:
-    """Serve until told to end. A feed that breaks ends the server: it is started again, and no page
-    looks alive meanwhile."""
-    async with asyncio.TaskGroup() as tasks:
-        running = [
-            tasks.create_task(source.run(feed), name="lane source"),
-            tasks.create_task(_beat(feed), name="feed beat"),
-        ]
-        if plaza_url:
-            asking = _watch_plaza(feed, plaza_url)
-            running.append(tasks.create_task(asking, name="plaza health"))
-        await server.serve(sockets=[listener])
-        for task in running:
-            task.cancel()
-
-
-def make_app(feed: Feed, *, plaza_id: str) -> FastAPI:
-    """Return the whole server: the pages, and plain routes for health checks."""
-    api = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-
-    # Checks must never open a page: each page that nobody holds open costs memory for a minute.
-    @api.get("/health")
-    async def health() -> JSONResponse:
-        _, _, facts, rows = feed.snapshot()
-        ok = bool(facts.get("broker"))
-        answer = {"status": "ok" if ok else "no_broker", "lanes": len(rows)}
-        return JSONResponse(answer, status_code=200 if ok else 503)
-
-    @api.get("/")
-    async def first(request: Request) -> RedirectResponse:
-        return RedirectResponse(f"/{_language_of(request)}/")
-
-    pages.install(feed, plaza_id=plaza_id)
-    ui.run_with(
-        api,
-        title="toll-dash",
-        reconnect_timeout=RECONNECT_S,
-        tailwind=False,
-        show_welcome_message=False,
-    )
-    return api
-
-
-def _language_of(request: Request) -> str:
-    """Return the first of our languages the browser names, Chinese where it names none."""
-    for part in request.headers.get("accept-language", "").split(","):
-        wanted = part.strip().partition("-")[0].partition(";")[0].lower()
-        if wanted in PATHS:
-            return wanted
-    return next(iter(PATHS))
-
-
-async def _beat(feed: Feed) -> None:
-    while True:
-        feed.beat()
-        await asyncio.sleep(BEAT_S)
-
-
-async def _watch_plaza(feed: Feed, url: str) -> None:
-    """Tell the pages whether the plaza answers, and whether it says it is a simulation."""
-    limit = aiohttp.ClientTimeout(total=PLAZA_WAIT_S)
-    async with aiohttp.ClientSession(timeout=limit) as session:
-        while True:
-            try:
-                async with session.get(f"{url}/health") as answer:
-                    said = await answer.json()
-                    feed.tell(plaza=answer.status == 200)
-                    if isinstance(said, dict) and isinstance(said.get("simulation"), bool):
-                        feed.tell(simulation=said["simulation"])
-            except (aiohttp.ClientError, TimeoutError, ValueError):
-                feed.tell(plaza=False)
-            await asyncio.sleep(PLAZA_ASK_S)
-
-
-class _Server(uvicorn.Server):
-    """Says when it serves, and ends with exit code 0 when told to."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Take signals as wishes to end; the server's own way ends the process by the signal."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._end)
-        yield
-
-    def _end(self) -> None:
-        self.should_exit = True
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
-        await super().startup(sockets)
-        if not self.should_exit and sockets:
-            host, port = sockets[0].getsockname()[:2]
-            said = {"url": f"http://{host}:{port}/", "pid": os.getpid()}
-            sys.stdout.write(json.dumps(said) + "\n")
-            sys.stdout.flush()
+    source = serving.make_source(address, user=broker_user, password=secret, plaza_id=number)
+    serving.serve(source, plaza_id=number, plaza_url=plaza_url, listener=listener)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -223,14 +78,6 @@ def _password(path: Path | None) -> str:
         return path.read_text(encoding="utf-8").partition("\n")[0]
     except (OSError, UnicodeDecodeError):
         raise BadInputError(where=str(path), what="cannot be read") from None
-
-
-def _now_ms() -> int:
-    return time.monotonic_ns() // NS_PER_MS
-
-
-def _utc_ms() -> int:
-    return time.time_ns() // NS_PER_MS
 
 
 if __name__ == "__main__":

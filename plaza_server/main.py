@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,8 +16,6 @@ from plaza_server.config import PlazaConfig, load_config
 from plaza_server.rules.units import AddLane, AddOperator, PutSet, Unit
 from plaza_server.sample import sample_entries, sample_tariff
 from plaza_server.shell.clock import SystemClock, random_bytes
-from plaza_server.shell.logs import set_up_logs
-from plaza_server.shell.parts import Parts
 from plaza_server.shell.signing import (
     CODE_KEY_BYTES,
     load_signing_key,
@@ -29,6 +27,9 @@ from plaza_server.store import Store, commit_group, open_store, queries, tokens,
 from tolling.errors import BadInputError, TollError
 from tolling.ids import PlazaId, lane_id
 from tolling.signed_sets import SetKind, wrap_tariff
+
+if TYPE_CHECKING:
+    from plaza_server.shell.parts import Parts
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
@@ -113,6 +114,7 @@ def run(config: ConfigOption) -> None:
     # The web framework takes seconds to load: only the command that serves needs it.
     import uvloop
 
+    from plaza_server.shell.logs import set_up_logs
     from plaza_server.shell.serve import serve
 
     checked = load_config(config)
@@ -127,6 +129,8 @@ def run(config: ConfigOption) -> None:
 @app.command("check-config")
 def check_config(file: Annotated[Path, typer.Argument(help="The plaza's TOML file.")]) -> None:
     """Check the file and every key file it names; open no socket and no store."""
+    from plaza_server.shell.parts import Parts
+
     checked = load_config(file)
     Parts(checked, file.resolve().parent)
     platforms = ", ".join(name for _, name in checked.platforms.enabled()) or "none"
@@ -171,6 +175,8 @@ def init(
     make_signing_key(home / keys.signing_key)
     make_secret(home / keys.code_hash_key, CODE_KEY_BYTES)
     make_secret(home / keys.admin_token, 24)
+    from plaza_server.shell.parts import Parts
+
     parts = Parts(checked, home)
     parts.write_public_file()
     with _opened(checked, home) as store:
@@ -232,6 +238,8 @@ def add_operator(
         raise BadInputError(where="operator_id", what="not 1 to 16 letters and digits")
     checked = load_config(config)
     home = config.resolve().parent
+    from plaza_server.shell.parts import Parts
+
     parts = Parts(checked, home)
     token = tokens.new_token(random_bytes(32))
     member = StaffMember(operator_id=operator_id, name=name, role=role, pin_hash=hash_pin(pin))

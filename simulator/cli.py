@@ -12,8 +12,6 @@ from typing import Annotated
 import typer
 
 from simulator import broker as brokers
-from simulator.demo import command as demo_command
-from simulator.demo.files import lane_names
 from simulator.parent import end_with_parent
 
 CANNOT_RUN = 2
@@ -21,7 +19,6 @@ CANNOT_RUN = 2
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
-app.command("demo")(demo_command.demo)
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 """Of commands with a parser of their own, which is loaded when it is asked for."""
 
@@ -32,6 +29,14 @@ def main() -> None:
         sys.stderr.write("toll-sim: never run with -O: assertions guard money\n")
         sys.exit(CANNOT_RUN)
     app()
+
+
+@app.command("demo", context_settings=PASSED_ON, add_help_option=False)
+def demo(context: typer.Context) -> None:
+    """Run a toll plaza whole: broker, plaza, lanes, cars and a page."""
+    from simulator.demo import command
+
+    command.app(args=context.args, prog_name="toll-sim demo")
 
 
 @app.command("platforms", context_settings=PASSED_ON, add_help_option=False)
@@ -111,6 +116,8 @@ def broker(
     ] = False,
 ) -> None:
     """Become nats-server with MQTT on loopback, one user per lane; its log says the port."""
+    from simulator.demo.files import lane_names
+
     if len(plaza) != 6 or not plaza.isascii() or not plaza.isdigit():
         raise _cannot("--plaza: not six digits")
     home = directory or Path(tempfile.mkdtemp(prefix="toll-broker-"))

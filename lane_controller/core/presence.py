@@ -16,11 +16,11 @@ from lane_controller.core.events import InputChanged, PlateRead, Started
 from lane_controller.core.limits import (
     LOOP_2_PASS_MS_MIN,
     PRESENCE_GAP_MS,
-    RECENT_CODES_MAX,
     SAME_VEHICLE_DOWNTIME_MS_MAX,
     UNSURE_MS,
     UNSURE_PAID_MS,
 )
+from lane_controller.core.sealing import seal
 from lane_controller.core.states import Boom, LaneMode, LeavingPhase, Passage, Phase
 from tolling.alarms import AlarmCode
 from tolling.clock import NS_PER_MS
@@ -28,9 +28,14 @@ from tolling.evolve import evolve
 from tolling.ids import make_passage_id
 from tolling.inputs import Point, Reading
 from tolling.pictures import DisplayPicture, PictureKind
-from tolling.records import AuthorisedBy, PassageEnd, PassageRecord, UnpaidReason
+from tolling.records import PassageEnd
+from tolling.vehicles import Plate
 
 IN_DOUBT_ASKED = "in_doubt_asked"
+OTHER_PLATE = "other_plate"
+"""The vehicle in doubt has another plate than the one from before: it keeps that as its own."""
+LONG_UNWATCHED = frozenset({"long_restart", "inputs_long_lost"})
+"""Remarks after which loops alone do not tell that a vehicle is the same."""
 GAP_NS = PRESENCE_GAP_MS * NS_PER_MS
 UNAUTHORISED = "a vehicle goes through without authorisation"
 
@@ -328,18 +333,48 @@ def plate_at_window(draft: Draft) -> None:
     """
     fact = draft.event.fact
     assert isinstance(fact, PlateRead)
-    before = draft.passage.plate_read
-    other = before is not None and fact.plate is not None and before.text != fact.plate.text
-    may_have_left = draft.passage.maybe_followed or draft.passage.crept
-    if other and may_have_left and draft.state.leaving is None:
+    if _is_next_one(draft, fact.plate):
         draft.put(early_plate=fact.plate, early_at_ns=draft.now_ns)
-        _leave_window(draft, holds_loop_1=False)
+        if draft.state.leaving is not None:
+            _follow_close(draft)
+        else:
+            _leave_window(draft, holds_loop_1=False)
         if draft.state.reading(Point.LOOP_2) is Reading.OFF:
             _end_leaving(draft)
     elif draft.state.phase is Phase.IDENTIFYING:
         identify.plate_read(draft)
     elif draft.state.phase is Phase.HELD:
         identify.plate_late(draft)
+
+
+def _is_next_one(draft: Draft, plate: Plate | None) -> bool:
+    """Return whether *plate* is of a vehicle close behind the one that was at the window.
+
+    It is where that one may have left: loop 1 came back within a second over a held loop 2. So it
+    is in a queue of such, where the one before is not off loop 2 either.
+    """
+    passage, leaving = draft.passage, draft.state.leaving
+    if plate is None or passage.plate_read is None or passage.plate_read.text == plate.text:
+        return False
+    if leaving is not None and leaving.plate_read == plate:
+        return False  # The camera speaks once more of the vehicle under the boom.
+    return passage.maybe_followed or passage.crept
+
+
+def plate_after_release(draft: Draft) -> None:
+    """The vehicle at the window may go: what the camera reads now is of the next one.
+
+    It counts where that may stand at the window already: after a queue's gap too short to be seen,
+    or while loop 1 cannot be read.
+    """
+    fact = draft.event.fact
+    assert isinstance(fact, PlateRead)
+    passage, state = draft.passage, draft.state
+    other = fact.plate is not None and fact.plate != passage.plate_read
+    if state.loop_1_lost_at_ns is not None and other:
+        draft.put(early_plate=fact.plate, early_at_ns=draft.now_ns)
+    elif state.leaving is not None and passage.maybe_followed:
+        plate_at_window(draft)
 
 
 def _on_loop_2(draft: Draft) -> bool:
@@ -370,6 +405,8 @@ def presence_gone(draft: Draft) -> None:
     end = PassageEnd.BACKED_OUT
     if draft.passage.phase is Phase.UNSURE:
         end = PassageEnd.LEFT_DURING_OUTAGE
+        if OTHER_PLATE in draft.passage.remarks:
+            draft.put(early_plate=None)  # It went with whoever stood there.
     leave_backwards(draft, end)
 
 
@@ -446,7 +483,7 @@ def under_boom_stuck(draft: Draft) -> None:
         draft.alarm(AlarmCode.LOOP_STUCK, Point.LOOP_2.value, "loop 2 is held without progress")
 
 
-# ---- after a restart ----
+# ---- after a restart, or a while without loop 1 ----
 
 
 def started(draft: Draft) -> None:
@@ -460,7 +497,7 @@ def started(draft: Draft) -> None:
 
 def doubt(draft: Draft, *, short: bool) -> None:
     """The lane was not watched for a while: who stands there now may be another."""
-    draft.put(loop_1_free_at_ns=None, loop_1_on_at_ns=None)
+    draft.put(loop_1_free_at_ns=None, loop_1_on_at_ns=None, loop_1_lost_at_ns=None)
     if draft.state.leaving is not None:
         # It was under the boom with an authorisation, or as a violation: loop 2 will tell when it
         # is gone.
@@ -470,24 +507,57 @@ def doubt(draft: Draft, *, short: bool) -> None:
             leaving_left_window=True,
         )
         draft.wake("under_stuck", draft.limits.loop_stuck_ms)
-    if draft.state.arriving is None:
-        return
+    if draft.state.arriving is not None:
+        _doubt_arriving(draft, "restart" if short else "long_restart")
+
+
+def _doubt_arriving(draft: Draft, remark: str) -> None:
     draft.put_passage(phase=Phase.UNSURE, under_seen=False)
-    draft.remark("restart" if short else "long_restart")
+    draft.remark(remark)
+    draft.scanner(False)
     draft.wake("unsure", UNSURE_MS)
 
 
+def loop_1_read(draft: Draft) -> None:
+    """Doubt whoever stands at the window where loop 1 could not be read for a second or more.
+
+    One may have left meanwhile and another come, unseen: what was paid for the one must not let
+    the other through. In less than a second no vehicle takes another's place; and where nobody
+    stands there afterwards, there is nobody to doubt.
+    """
+    fact = draft.event.fact
+    assert isinstance(fact, InputChanged)
+    if fact.point is not Point.LOOP_1:
+        return
+    lost_ns, reading = draft.state.loop_1_lost_at_ns, fact.reading
+    if reading is Reading.UNKNOWN and lost_ns is None:
+        draft.put(loop_1_lost_at_ns=draft.now_ns)
+    if reading is not Reading.ON or lost_ns is None:
+        return
+    draft.put(loop_1_lost_at_ns=None)
+    blind_ns = draft.now_ns - lost_ns
+    if draft.state.arriving is None or blind_ns < GAP_NS:
+        return
+    short = blind_ns <= SAME_VEHICLE_DOWNTIME_MS_MAX * NS_PER_MS
+    _doubt_arriving(draft, "inputs_lost" if short else "inputs_long_lost")
+    if draft.state.early_plate is not None and draft.state.early_at_ns >= lost_ns:
+        draft.remark(OTHER_PLATE)
+
+
 def sure_again(draft: Draft) -> bool:
-    """A restarted lane takes the vehicle as the same: loop 1 held, loop 2 free, boom down, short
-    outage."""
+    """A lane that watches again takes the vehicle as the same: loop 1 held, loop 2 free, boom
+    down, short outage."""
     passage = draft.state.arriving
-    if passage is None or passage.phase is not Phase.UNSURE or "long_restart" in passage.remarks:
+    if passage is None or passage.phase is not Phase.UNSURE:
+        return False
+    if LONG_UNWATCHED & set(passage.remarks):
         return False
     state = draft.state
     same = (
         state.reading(Point.LOOP_1) is Reading.ON
         and state.reading(Point.LOOP_2) is Reading.OFF
-        and state.boom is Boom.DOWN
+        and state.reading(Point.BOOM_DOWN) is Reading.ON
+        and state.reading(Point.BOOM_UP) is Reading.OFF
     )
     if same:
         draft.note("same_vehicle_by_loops")
@@ -509,56 +579,6 @@ def unsure_over(draft: Draft) -> None:
         identify.call_for_help(draft, "is the vehicle at the window the one that has paid?")
         draft.wake("unsure", UNSURE_PAID_MS)
         return
+    if OTHER_PLATE in passage.remarks and draft.state.early_plate is not None:
+        draft.put(early_at_ns=draft.now_ns)  # Whose plate that is still stands there.
     leave_backwards(draft, PassageEnd.LEFT_DURING_OUTAGE)
-
-
-# ---- the record ----
-
-
-def seal(draft: Draft, passage: Passage, end: PassageEnd) -> None:
-    """Write the lane's last word on one passage."""
-    legs, unpaid = passage.legs, passage.unpaid_reason
-    if end is PassageEnd.BACKED_OUT:
-        # What was captured by phone is given back; cash was handed back at the window.
-        legs, unpaid = (), UnpaidReason.BACKED_OUT
-    elif end is PassageEnd.LEFT_DURING_OUTAGE:
-        unpaid = unpaid if legs else UnpaidReason.LEFT_DURING_OUTAGE
-    elif not passage.released:
-        unpaid = UnpaidReason.VIOLATION
-    assert draft.state.boot_id is not None, "a record is sealed by a started lane"
-    dwell_ms = (draft.now_ns - passage.arrived_at_ns) // NS_PER_MS
-    restarted = bool({"restart", "long_restart"} & set(passage.remarks))
-    record = PassageRecord(
-        plaza_id=draft.state.config.plaza_id,
-        lane_id=draft.state.config.lane_id,
-        epoch=draft.state.epoch,
-        passage_id=passage.passage_id,
-        boot_id=draft.state.boot_id,
-        arrived=passage.arrived,
-        sealed=draft.event.wall,
-        dwell_ms=0 if restarted else max(0, dwell_ms),
-        end=end,
-        authorised_by=passage.authorised_by
-        if end is not PassageEnd.BACKED_OUT
-        else AuthorisedBy.NOBODY,
-        unpaid_reason=unpaid,
-        plate=passage.plate,
-        plate_read=passage.plate_read,
-        vehicle_class=passage.vehicle_class,
-        vehicle_kind=passage.vehicle_kind,
-        quote=passage.quote,
-        toll_due_fen=passage.toll_due_fen,
-        legs=legs,
-        orders=tuple(order.out_trade_no for order in passage.orders),
-        attended=draft.state.config.attended,
-        degraded=passage.degraded_seen,
-        remarks=passage.remarks,
-        operator=passage.operator,
-        operator_reason=passage.operator_reason,
-    )
-    codes = tuple(order.keyed_hash for order in passage.orders)
-    draft.put(
-        recent_codes=(*draft.state.recent_codes, *codes)[-RECENT_CODES_MAX:],
-        passages_total=draft.state.passages_total + 1,
-    )
-    draft.emit(cmd.SealPassage(record=record))

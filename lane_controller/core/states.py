@@ -280,6 +280,8 @@ class LaneState:
     inputs: dict[str, Reading] = field(default_factory=dict)
     loop_1_free_at_ns: int | None = None
     loop_1_on_at_ns: int | None = None
+    loop_1_lost_at_ns: int | None = None
+    """Since when loop 1 cannot be read; None while it can."""
     boom: Boom = Boom.UNKNOWN
     clear_since_ns: int | None = None
     """Since when every detector under the boom has been free and healthy."""

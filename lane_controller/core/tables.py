@@ -206,6 +206,14 @@ def _orders(handler: Handler) -> dict[StrEnum, Row]:
 
 
 ARRIVING: Table = {
+    ev.InputChanged: {
+        Phase.ABSENT: _go(presence.loop_1_read, Phase.ABSENT),
+        **{
+            phase: _go(presence.loop_1_read, phase, Phase.UNSURE)
+            for phase in Phase
+            if phase is not Phase.ABSENT
+        },
+    },
     ev.Started: _only(
         Phase,
         {Phase.ABSENT: _go(presence.started, Phase.ABSENT)},
@@ -221,8 +229,9 @@ ARRIVING: Table = {
             Phase.HELD: _go(presence.plate_at_window, Phase.ABSENT, *_PRICING),
             Phase.TENDER: _go(presence.plate_at_window, Phase.ABSENT, Phase.TENDER),
             Phase.PAYING: _go(presence.plate_at_window, Phase.ABSENT, Phase.PAYING),
+            Phase.RELEASED: _go(presence.plate_after_release, Phase.ABSENT, Phase.RELEASED),
         },
-        Ignore("cash is being taken for it, or it is released: the plate came too late"),
+        Ignore("cash is being taken for it: the plate came too late"),
     ),
     ev.TagRead: _only(
         Phase,
@@ -293,7 +302,6 @@ ARRIVING: Table = {
     **_rest(
         Phase,
         "changes nothing for the vehicle by itself",
-        ev.InputChanged,
         ev.LowerAnswered,
         ev.BarrierFailed,
         ev.DeviceChanged,

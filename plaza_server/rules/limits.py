@@ -85,6 +85,9 @@ SWEEP_GAP_MS = 30_000
 """How often leases are renewed and orphaned orders looked for."""
 LEASE_MS = 90_000
 """How long a plaza process that stopped renewing keeps an order; three sweeps."""
+LEASE_MS_MAX = 2 * LEASE_MS
+"""A lease that seems to run longer was written by a clock that was wrong, and nobody keeps it: with
+clocks up to LEASE_MS apart none is that long."""
 SWEEP_GAP_EXCLUSIVE_MS = 600_000
 """The same where this process is the only one: nobody's orders can be orphaned while it lives, and
 a commit of unknown end brings the next sweep forward."""

@@ -50,7 +50,7 @@ from plaza_server.rules.outcomes import (
 )
 from tolling.alarms import AlarmCode
 from tolling.ids import OutTradeNo
-from tolling.orders import CAPTURED_STATES, OrderState
+from tolling.orders import CAPTURED_STATES, OPEN_STATES, OrderState
 
 __all__ = [
     "AlarmNote",
@@ -143,8 +143,8 @@ def event_of(order: Order, fact: OrderFact) -> OrderEvent:
             return E.TURN_DOWN
         case TakeOver():
             return E.TAKE_OVER
-        case PayAnswered(outcome=outcome):
-            return _pay_event(order, outcome, cancel_out=fact.cancel_out)
+        case PayAnswered():
+            return _pay_event(order, fact)
         case QueryAnswered():
             return _query_event(order, fact)
         case CancelAsked():
@@ -159,12 +159,15 @@ def event_of(order: Order, fact: OrderFact) -> OrderEvent:
             return _refund_event(order, fact)
 
 
-def _pay_event(
-    order: Order, outcome: Paid | Waiting | Unknown | Refused | Misconfigured, *, cancel_out: bool
-) -> OrderEvent:
-    match outcome:
+def _pay_event(order: Order, fact: PayAnswered) -> OrderEvent:
+    match fact.outcome:
         case Paid():
-            return _capture_event(order, outcome, cancel_out=cancel_out)
+            event = _capture_event(order, fact.outcome, cancel_out=fact.cancel_out)
+            if event is E.CAPTURED_OTHER and order.state in OPEN_STATES:
+                # Its word on the amount is not taken: a refund of more than was captured would be
+                # refused for good, one of less would keep money. A query proves what was captured.
+                return E.NO_PROOF
+            return event
         case Waiting():
             return E.WAITS
         case Refused():

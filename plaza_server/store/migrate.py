@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_TIMEOUT_MS = 5_000
@@ -22,6 +20,10 @@ def migrate(engine: sa.Engine) -> None:
 
     Raises: sqlalchemy.exc.SQLAlchemyError: the database refuses; nothing has changed then.
     """
+    # Loads as long as the rest of the store together, and a store in memory may need none of it.
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with engine.begin() as connection:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from plaza_server.rules.facts import CancelAsked, SendPay, TakeOver, TurnDown
-from plaza_server.rules.limits import OPEN_ORDERS_PER_PASSAGE_MAX
+from plaza_server.rules.limits import LEASE_MS_MAX, OPEN_ORDERS_PER_PASSAGE_MAX
 from plaza_server.rules.orders import Applied, Order, Verdict, apply, tombstone
 from plaza_server.rules.units import (
     ApplyFact,
@@ -141,7 +141,9 @@ def sweep(work: Work, unit: Sweep) -> Swept:
     own = tuple((OutTradeNo(row.out_trade_no), row.version) for row in found)
     orphaned = sa.and_(c.work, c.owner != lease.owner)
     if not lease.steal:
-        orphaned = sa.and_(orphaned, c.lease_until_ms <= unit.at.wall_ms)
+        now_ms = unit.at.wall_ms
+        run_out = sa.or_(c.lease_until_ms <= now_ms, c.lease_until_ms > now_ms + LEASE_MS_MAX)
+        orphaned = sa.and_(orphaned, run_out)
     query = sa.select(t.orders).where(orphaned).order_by(c.created_ms).limit(unit.limit)
     rows = work.connection.execute(query).mappings().all()
     taken = tuple(_take_over(work, order_of(row), lease, unit) for row in rows)

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from plaza_server.rules.ledger import Transfer
+from plaza_server.rules.limits import LEASE_MS_MAX
 from plaza_server.rules.orders import (
     AlarmNote,
     Applied,
@@ -206,7 +207,7 @@ class Work:
 
 def leased(order: Order, lease: Lease, now_ms: int) -> Order:
     """Return *order* under *lease*, unless another process holds it and may keep it."""
-    free = order.owner == lease.owner or order.lease_until_ms <= now_ms
+    free = order.owner == lease.owner or not now_ms < order.lease_until_ms <= now_ms + LEASE_MS_MAX
     if not (free or lease.steal):
         return order
     if order.owner == lease.owner and order.lease_until_ms == lease.until_ms:

@@ -144,19 +144,24 @@ def _close_followers(seen: Evidence) -> Counter[str]:
     """Return how many vehicles of each lane no loop can tell from the one before.
 
     A presence outlasts gaps under 1 s on both loops, as trailers make them (design.md section 4):
-    so does one vehicle that follows another that closely.
+    so does one vehicle that follows another that closely, also where a loop was held on between
+    them, and the second made no edge of it at all.
     """
     left: dict[tuple[str, What], int] = {}
     short: dict[tuple[str, int], set[What]] = defaultdict(set)
+    own: dict[tuple[str, int], set[What]] = defaultdict(set)
     close: Counter[str] = Counter()
     for entry in seen.plant_log:
         if isinstance(entry, Passage):
-            close[entry.lane] += short[entry.lane, entry.vehicle_id] == PRESENT
+            vehicle = (entry.lane, entry.vehicle_id)
+            close[entry.lane] += bool(own[vehicle]) and own[vehicle] == short[vehicle]
         elif isinstance(entry, PlantEdge) and entry.what in PRESENT and entry.vehicle_id:
             place = (entry.lane, entry.what)
             if not entry.on:
                 left[place] = entry.at_us
-            elif place in left and entry.at_us - left[place] < CLEAR_US:
+                continue
+            own[entry.lane, entry.vehicle_id].add(entry.what)
+            if place in left and entry.at_us - left[place] < CLEAR_US:
                 short[entry.lane, entry.vehicle_id].add(entry.what)
     return close
 

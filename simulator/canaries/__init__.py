@@ -8,13 +8,16 @@ canary is clean: that is tested too. ``toll-sim fuzz --canary NAME`` plants one 
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 
 from simulator.canaries import lane, plaza
 from simulator.canaries.planting import Canary, Plant
 from simulator.canaries.worlds import (
     CHANGES_AND_CONFIRMS,
+    display_gone,
     lane_dies,
     link_lossy,
     platform,
@@ -24,10 +27,11 @@ from simulator.canaries.worlds import (
 from simulator.models.faults import PlatformFault
 from simulator.world.build import WorldConfig
 
-__all__ = ["CANARIES", "SEEDS_MAX", "Canary", "planted"]
+__all__ = ["CANARIES", "SEEDS_MAX", "Canary", "found_at", "planted"]
 
 SEEDS_MAX = 200
-"""A canary is found within so many seeds, or the simulation is too tame."""
+"""A canary is found within so many default seeds, or the simulation is too tame. ``found.toml``
+holds the first seed that found each, as last measured."""
 
 _FOUR = world("phone_ok", "phone_ok", "phone_ok", "phone_ok")
 _FAILS_CANCEL = platform(PlatformFault.CANCEL_LIES, 8)
@@ -44,12 +48,18 @@ _ALL = (
     _canary(lane.lower_on_occupied_loop, world("phone_ok", "stalls_under_boom"), "B1"),
     _canary(lane.raise_not_bound_to_presence, world("phone_ok", "phone_ok"), "B2"),
     _canary(lane.order_number_reused, _FOUR, "M1", "M6"),
+    _canary(lane.numbers_begin_again, world(*["phone_ok"] * 3, faults=lane_dies), "M1", "M6"),
     _canary(lane.outbox_popped_before_ack, world(*["phone_ok"] * 4, faults=link_lossy), "M3"),
     _canary(lane.raise_on_start, world("phone_ok", "phone_ok", faults=lane_dies), "B2", "B3"),
     _canary(lane.lower_on_start, world("phone_ok", "phone_ok", faults=lane_dies), "B3"),
     _canary(lane.chain_skips_a_record, _FOUR, "M3", "M6"),
     _canary(lane.code_kept_in_clear, world("phone_ok"), "M7"),
     _canary(lane.echo_taken_for_motion, world("phone_ok"), "B4"),
+    _canary(
+        lane.stale_command_obeyed,
+        world("phone_ok", "phone_ok", faults=display_gone, gap_ms=60_000, attended=False),
+        "B2",
+    ),
     _canary(lane.violator_authorised, world("phone_ok", "runs_through"), "B2", "CRASH"),
     _canary(
         plaza.unknown_read_as_refused,
@@ -91,8 +101,16 @@ _ALL = (
     _canary(plaza.query_impatient_for_ever, world("needs_password", latency_ms=2_200), "M2"),
 )
 
+FOUND = "found.toml"
+
 CANARIES: dict[str, Canary] = {canary.name: canary for canary in _ALL}
 """All planted bugs by name."""
+
+
+def found_at() -> dict[str, int]:
+    """Return the first default seed that found each canary, as last measured."""
+    text = files("simulator.canaries").joinpath(FOUND).read_text(encoding="utf-8")
+    return dict(tomllib.loads(text)["first_seed"])
 
 
 @contextmanager

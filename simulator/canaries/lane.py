@@ -8,16 +8,21 @@ from typing import Any
 
 from lane_controller.core import commands as cmd
 from lane_controller.core import events as ev
-from lane_controller.core import interlock, presence, tables
+from lane_controller.core import interlock, people, presence, tables
 from lane_controller.core import lane as lane_core
 from lane_controller.core.draft import Draft
 from lane_controller.core.states import Boom, Phase
+from lane_controller.engine import effects as fx
 from lane_controller.engine import engine as engine_module
+from lane_controller.engine import inputs as inp
+from lane_controller.engine.calls import is_lower
+from lane_controller.engine.engine import LaneEngine
 from lane_controller.engine.uplink import Uplink
-from simulator.canaries.planting import replaced, replaced_row
+from simulator.canaries.planting import both, replaced, replaced_row
 from tolling.chain import Anchor, SealedRecord, anchor_of
 from tolling.ids import LaneId, PassageId, PlazaId, make_passage_id
 from tolling.inputs import Reading
+from tolling.messages import OperatorAction, OperatorCommand
 from tolling.paycodes import PayCode, PayCodeRef
 from tolling.records import AuthorisedBy
 
@@ -53,6 +58,18 @@ def order_number_reused() -> AbstractContextManager[None]:
     return replaced(presence, "make_passage_id", same_number)
 
 
+def numbers_begin_again() -> AbstractContextManager[None]:
+    """A lane that is started again numbers its passages from 1."""
+    honest = interlock.started
+
+    def started(draft: Draft) -> None:
+        honest(draft)
+        draft.put(next_passage_no=1)
+
+    rows = {boom: tables.Go(started, frozenset({Boom.UNKNOWN})) for boom in Boom}
+    return replaced_row(_rows_of(tables.Machine.INTERLOCK), ev.Started, rows)
+
+
 def outbox_popped_before_ack() -> AbstractContextManager[None]:
     """An upload that failed counts as done."""
     honest = Uplink.failed
@@ -82,15 +99,21 @@ def raise_on_start() -> AbstractContextManager[None]:
 
 
 def lower_on_start() -> AbstractContextManager[None]:
-    """A lane that starts brings its boom down first of all."""
-    honest = interlock.started
+    """A lane that starts brings its boom down first of all, and nobody asks again whether to."""
+    honest, honest_too_late = interlock.started, LaneEngine._too_late
 
     def started(draft: Draft) -> None:
         honest(draft)
         draft.emit(cmd.LowerIfClear())
 
+    def too_late(engine: LaneEngine, effect: fx.Effect) -> bool:
+        return not is_lower(effect) and honest_too_late(engine, effect)
+
     rows = {boom: tables.Go(started, frozenset({Boom.UNKNOWN})) for boom in Boom}
-    return replaced_row(_rows_of(tables.Machine.INTERLOCK), ev.Started, rows)
+    return both(
+        replaced_row(_rows_of(tables.Machine.INTERLOCK), ev.Started, rows),
+        replaced(LaneEngine, "_too_late", too_late),
+    )
 
 
 def chain_skips_a_record() -> AbstractContextManager[None]:
@@ -117,8 +140,8 @@ def echo_taken_for_motion() -> AbstractContextManager[None]:
     """A boom that was told to rise counts as up."""
     honest = interlock.raise_boom
 
-    def raise_boom(draft: Draft, reason: cmd.RaiseReason, passage_id: PassageId | None) -> None:
-        honest(draft, reason, passage_id)
+    def raise_boom(draft: Draft, *given: Any, **named: Any) -> None:
+        honest(draft, *given, **named)
         if draft.state.boom is Boom.RAISING:
             draft.put(boom=Boom.UP)
 
@@ -135,3 +158,35 @@ def violator_authorised() -> AbstractContextManager[None]:
         honest(draft, holds_loop_1=holds_loop_1)
 
     return replaced(presence, "_leave_window", leave_window)
+
+
+def stale_command_obeyed() -> AbstractContextManager[None]:
+    """A remote raise that comes while the boom is up waits until it is down, and is obeyed then,
+    however old it is and whoever stands there."""
+    honest_refusal, honest_dispatch = people._refusal, LaneEngine._dispatch
+    waiting: dict[LaneId, OperatorCommand] = {}
+
+    def refusal(draft: Draft, order: OperatorCommand) -> str:
+        refused = honest_refusal(draft, order)
+        return "" if _far_raise(order) and refused in ("stale", "no_vehicle") else refused
+
+    def dispatch(engine: LaneEngine, what: inp.Input) -> None:
+        lane = engine.state.config.lane_id
+        if isinstance(what, inp.Start):
+            waiting.pop(lane, None)
+        up = engine.state.boom is not Boom.DOWN
+        if isinstance(what, inp.PersonOrdered) and up and _far_raise(what.command):
+            waiting[lane] = what.command
+            return
+        honest_dispatch(engine, what)
+        if lane in waiting and engine.state.boom is Boom.DOWN:
+            honest_dispatch(engine, inp.PersonOrdered(command=waiting.pop(lane)))
+
+    return both(
+        replaced(LaneEngine, "_stale", lambda engine, command: False),
+        both(replaced(LaneEngine, "_dispatch", dispatch), replaced(people, "_refusal", refusal)),
+    )
+
+
+def _far_raise(order: OperatorCommand) -> bool:
+    return order.action is OperatorAction.RAISE and not order.local

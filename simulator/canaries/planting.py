@@ -57,3 +57,10 @@ def replaced_row(table: MutableMapping[Any, Any], key: Any, row: Any) -> Iterato
         yield
     finally:
         table[key] = before
+
+
+@contextmanager
+def both(one: AbstractContextManager[None], other: AbstractContextManager[None]) -> Iterator[None]:
+    """Plant two parts of one bug inside the with block."""
+    with one, other:
+        yield

@@ -5,17 +5,17 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
-from plaza_server.engine import Answer, RecordsUploaded
+from plaza_server.engine import Answer, CallKind, RecordsUploaded
 from plaza_server.engine.engine import PlazaEngine
 from plaza_server.engine.resolver import Resolver
 from plaza_server.engine.tasks import Job
 from plaza_server.platforms.alipay import codec
 from plaza_server.rules import orders, schedule
-from plaza_server.rules.facts import QueryAnswered, RefundAnswered
+from plaza_server.rules.facts import OrderFact, QueryAnswered, RefundStarted
 from plaza_server.rules.limits import QUERY_DEADLINE_MS, SECOND_QUERY_AFTER_MS
 from plaza_server.rules.order_table import OrderEvent
 from plaza_server.rules.orders import Order
-from plaza_server.rules.outcomes import CancelDone, CancelOutcome, Closed, Paid, Refused, Unknown
+from plaza_server.rules.outcomes import Closed, Paid, Refused, Unknown
 from plaza_server.rules.schedule import Planned, Step, Trail
 from simulator.canaries.planting import replaced
 from tolling.chain import anchor_of
@@ -75,32 +75,34 @@ def unknown_read_as_paid() -> AbstractContextManager[None]:
 
 
 def cancel_believed_without_query() -> AbstractContextManager[None]:
-    """A cancel that says done closes the order, and nobody asks whether it did."""
-    honest = Resolver._cancel_ended
+    """An order that is to be cancelled counts as closed, and the platform is not asked."""
+    honest = Resolver._call
 
-    def cancel_ended(resolver: Resolver, job: Job, outcome: CancelOutcome) -> None:
-        honest(resolver, job, outcome)
-        if isinstance(outcome, CancelDone):
-            proof = QueryAnswered(
-                outcome=Closed(),
-                since_sent_ms=SECOND_QUERY_AFTER_MS,
-                absent_before=True,
-                cancelled=True,
-                gave_back=False,
-                cancel_out=False,
-            )
-            resolver._commit(job, proof)
+    def call(resolver: Resolver, job: Job, kind: CallKind, **more: Any) -> None:
+        if kind is not CallKind.CANCEL:
+            honest(resolver, job, kind, **more)
+            return
+        proof = QueryAnswered(
+            outcome=Closed(),
+            since_sent_ms=SECOND_QUERY_AFTER_MS,
+            absent_before=True,
+            cancelled=True,
+            gave_back=False,
+            cancel_out=False,
+        )
+        resolver._commit(job, proof)
 
-    return replaced(Resolver, "_cancel_ended", cancel_ended)
+    return replaced(Resolver, "_call", call)
 
 
 def refund_believed_unproven() -> AbstractContextManager[None]:
-    """Whatever a refund call brings, the money counts as given back."""
+    """Money that is to be given back counts as given back as soon as the refund has a number."""
+    honest = orders.event_of
 
-    def refund_event(order: Order, fact: RefundAnswered) -> OrderEvent:
-        return OrderEvent.REFUND_PROVEN
+    def event_of(order: Order, fact: OrderFact) -> OrderEvent:
+        return OrderEvent.REFUND_PROVEN if isinstance(fact, RefundStarted) else honest(order, fact)
 
-    return replaced(orders, "_refund_event", refund_event)
+    return replaced(orders, "event_of", event_of)
 
 
 def refund_left_to_a_person() -> AbstractContextManager[None]:

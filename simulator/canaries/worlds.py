@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from simulator.models.device_faults import DeviceFault, DeviceTrouble
 from simulator.models.faults import Fault, PlatformFault
 from simulator.people import BEHAVIOURS, Behaviour, WalletWill
 from simulator.world.build import WorldConfig, lane_ids
@@ -13,6 +14,7 @@ from simulator.world.faults import (
     PLAZA,
     CommitFate,
     CommitTrouble,
+    DeviceTroubleAt,
     KillAt,
     LineTrouble,
     PlatformTrouble,
@@ -38,6 +40,7 @@ def world(
     lanes: int = 1,
     gap_ms: int = 25_000,
     latency_ms: int = 600,
+    attended: bool = True,
 ) -> Callable[[int], WorldConfig]:
     """Return a maker of worlds with one driver of each kind, *gap_ms* apart."""
 
@@ -53,7 +56,13 @@ def world(
             )
             for number, kind in enumerate(names)
         )
-        return WorldConfig(lanes=lanes, cars=cars, faults=faults(seed), latency_ms=latency_ms)
+        return WorldConfig(
+            lanes=lanes,
+            cars=cars,
+            faults=faults(seed),
+            latency_ms=latency_ms,
+            attended=attended,
+        )
 
     return make
 
@@ -77,6 +86,15 @@ def link_lossy(seed: int) -> tuple[WorldFault, ...]:
     """Return a lane's line to the plaza that loses three messages of ten."""
     at_ms = 10_000 + 200 * (seed % 20)
     return (LineTrouble(line=f"{LANE}-plaza", at_ms=at_ms, for_ms=90_000, lost_permille=300),)
+
+
+def display_gone(seed: int) -> tuple[WorldFault, ...]:
+    """Return a display that is unplugged while the first vehicle comes: nobody sees a toll, and
+    where nobody sits in the booth a person far away lets it through."""
+    trouble = DeviceTrouble(kind=DeviceFault.UNPLUGGED, for_ms=20_000)
+    return (
+        DeviceTroubleAt(at_ms=1_000, lane_id=lane_ids(1)[0], device="display", trouble=trouble),
+    )
 
 
 def lane_dies(seed: int) -> tuple[WorldFault, ...]:

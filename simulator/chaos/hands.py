@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.chaos.actions import Action, Kind
-from simulator.chaos.disk import SmallDisk
+from simulator.stack.disk import SmallDisk
 from simulator.stack.part import Part
 from simulator.stack.postgres import Database
 from simulator.stack.proxy import GOOD, Cut, Manners, Way

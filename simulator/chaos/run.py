@@ -23,10 +23,10 @@ from simulator.auditor import Evidence, Verdict, audit
 from simulator.auditor.money import OPEN
 from simulator.chaos import planter
 from simulator.chaos.actions import GAP_S, Action, Scene, draw_actions
-from simulator.chaos.disk import SmallDisk
 from simulator.chaos.hands import Hands
 from simulator.chaos.traffic import Traffic
 from simulator.demo.files import lane_names
+from simulator.stack.disk import SmallDisk
 from simulator.stack.evidence import by_tender
 from simulator.stack.nursery import Nursery
 from simulator.stack.operator_port import PortError

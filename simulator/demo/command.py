@@ -36,7 +36,7 @@ _EXPECTED = (
     OSError,
 )
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command("demo")

@@ -286,7 +286,7 @@ def _print(totals: Totals, options: _Options) -> None:
     figures["pairs_total"] = len(all_pairs())
     if options.pairs:
         for pair in never:
-            typer.echo(f"never reached: {pair:48} {excuses.reason_of(pair) or 'NO REASON LISTED'}")
+            typer.echo(f"never reached: {pair:48} {excuses.told_of(pair) or 'NO REASON LISTED'}")
     if options.as_json:
         typer.echo(json.dumps(figures, ensure_ascii=False))
         return

@@ -21,7 +21,6 @@ from typing import Any
 import psycopg
 
 from simulator.auditor import Evidence, Verdict, audit
-from simulator.chaos.disk import SmallDisk
 from simulator.people import BEHAVIOURS
 from simulator.plant import Passage, usual_vehicle
 from simulator.scenarios.amounts import span_text
@@ -30,6 +29,7 @@ from simulator.scenarios.running import Outcome
 from simulator.scenarios.scenario import Scenario, to_config
 from simulator.scenarios.steps import Step
 from simulator.scenarios.wires_faults import CannotOnWiresError, Deeds, full_disks
+from simulator.stack.disk import SmallDisk
 from simulator.stack.nursery import Nursery
 from simulator.stack.operator_port import OperatorPort, PortError
 from simulator.stack.plan import OPERATOR, PIN, Plan

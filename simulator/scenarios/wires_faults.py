@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from simulator.chaos.disk import SmallDisk
+from simulator.stack.disk import SmallDisk
 from simulator.stack.part import Part
 from simulator.stack.plan import PLAZA_PLATFORM
 from simulator.stack.proxy import GOOD, Cut, Manners, Way

@@ -145,7 +145,7 @@ class Crowd:
         self._road.touched()
 
     def ticket(self, vehicle_id: int) -> str | None:
-        """Return the entry station on a driver's ticket; None: there is no such driver or ticket."""
+        """Return the entry station on a driver's ticket; None: no such driver, or no ticket."""
         person = self._people.get(vehicle_id)
         return None if person is None or person.ticket is None else person.ticket.entry_station
 

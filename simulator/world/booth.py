@@ -39,6 +39,8 @@ from tolling.messages import (
 HELP_LOOKS_NS = NS_PER_S
 HELD_MS = 4_000
 """A vehicle the lane holds for a person is helped after this."""
+DROVE_UP_MS = 3_500
+"""Who comes onto loop 1 stands at the window by then, with a second between two looks."""
 TICKET_MS = 2_000
 """The attendant has read the driver's entry ticket after this."""
 NOBODY_KNOWS = "*"
@@ -180,15 +182,17 @@ class Booth:
             self._say_whether_same(view, PassageId(here.passage_id))
             return
         standing = self._outside.at_window()
-        if standing is not None:
+        known = self._seen is not None and self._seen[0] == here.passage_id
+        if standing is not None and not known and here.since_ms <= DROVE_UP_MS:
+            # Who drove up as the passage began, not who took that one's place since.
             self._seen = (here.passage_id, standing)
         held = here.phase == "held" and here.since_ms >= HELD_MS
         if here.awaits_entry and here.since_ms < STUCK_MS:
             if held or here.since_ms >= TICKET_MS:
                 self._enter_entry(view, PassageId(here.passage_id), standing)
             return
-        known = here.passage_id in self._helped
-        if held or here.since_ms >= STUCK_MS or (known and here.since_ms >= HELD_MS):
+        helped = here.passage_id in self._helped
+        if held or here.since_ms >= STUCK_MS or (helped and here.since_ms >= HELD_MS):
             self._help(view, PassageId(here.passage_id))
 
     def _say_whether_same(self, view: LaneSnapshot, passage_id: PassageId) -> None:

@@ -57,9 +57,10 @@ BENT_US = 40_000_000
 """A boom that was driven into is set upright again by the attendant."""
 SAFETY_S = 900
 """Faults end at the latest so long after the last vehicle was due."""
-LIVENESS_S = 1_200
+LIVENESS_S = 4_500
 """The world comes to rest within this after the faults, or something never ends. An order is proven
-60 s after its pay at the earliest; the gaps between two looks at one reach 10 minutes by then."""
+60 s after its pay at the earliest; where every look at it fell on a fault, the gap to the next one
+has grown to an hour by then (an open order is looked at every hour)."""
 _DEVICES = frozenset(
     device.value
     for device in (

@@ -124,12 +124,25 @@ class Broker:
         self.line = line
         self._tap = tap
         self._dice = dice
+        self._untold = 0
+
+    @property
+    def untold(self) -> bool:
+        """Return whether the acknowledgement of a notice is still awaited."""
+        return self._untold > 0
 
     def publish(self, topic: str, text: str, acked: Callable[[bool], None]) -> None:
         """Publish at QoS 1; *acked* is called once, with whether the broker has it for sure."""
         there, *copies = self.line.crossings()
+        notice = topic.endswith("/event")
+        self._untold += notice
+
+        def told(sure: bool) -> None:
+            self._untold -= notice
+            acked(sure)
+
         if there is None:
-            self._heap.after(CONNECT_FAILS_NS, lambda: acked(False))
+            self._heap.after(CONNECT_FAILS_NS, lambda: told(False))
             return
         for copy in copies:
             if copy is not None:
@@ -140,9 +153,9 @@ class Broker:
             back = self.line.cross()
             if back is None:
                 # It is there, and the publisher does not know: it will publish again.
-                self._heap.after(CONNECT_FAILS_NS, lambda: acked(False))
+                self._heap.after(CONNECT_FAILS_NS, lambda: told(False))
             else:
-                self._heap.after(back, lambda: acked(True))
+                self._heap.after(back, lambda: told(True))
 
         self._heap.after(there, arrive)
 

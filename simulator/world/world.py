@@ -179,6 +179,8 @@ class World:
             engine = lane.engine
             if engine is None or not engine.idle or not engine.state.empty:
                 return False
+            if lane.outside.broker.untold:
+                return False  # What it still has to tell follows that acknowledgement.
         return True
 
     def _count(self, sql: str) -> int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
 import itertools
 import json
 import os
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +18,7 @@ from typing import Any
 
 import aiohttp
 
+from simulator.stack.nursery import Nursery
 from tests.plaza_server.fake_gateway import APP_ID, GOLDEN, FakeGateway, gateway_served
 
 SERVER = [sys.executable, "-m", "plaza_server.main"]
@@ -41,7 +45,12 @@ class Answer:
 async def command(
     *arguments: str, environment: dict[str, str] | None = None
 ) -> tuple[int, str, str]:
-    """Run the command line; return exit code, output and errors."""
+    """Run the command line; return exit code, output and errors.
+
+    As a fork of a process that has loaded the plaza already, unless it needs an *environment*.
+    """
+    if environment is None:
+        return await asyncio.to_thread(_forked, arguments)
     process = await asyncio.create_subprocess_exec(
         *SERVER,
         *arguments,
@@ -52,6 +61,21 @@ async def command(
     out, errors = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), errors.decode()
+
+
+def _forked(arguments: tuple[str, ...]) -> tuple[int, str, str]:
+    with tempfile.TemporaryDirectory(prefix="toll-command-") as place:
+        out, errors = Path(place, "out"), Path(place, "errors")
+        child = _nursery().start("plaza_server.main", *arguments, out=out, log=errors)
+        return child.wait(60), out.read_text(), errors.read_text()
+
+
+@functools.cache
+def _nursery() -> Nursery:
+    """Return this test process's own, which ends with it."""
+    made = Nursery(hurried=False)
+    atexit.register(made.close)
+    return made
 
 
 async def made(home: Path, gateway_url: str) -> dict[str, Any]:

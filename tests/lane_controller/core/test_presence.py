@@ -12,6 +12,7 @@ from lane_controller.core import presence as subject
 from lane_controller.core.states import LeavingPhase, Phase
 from tests.lane_controller.core.playbook import (
     CONFIG,
+    EAST,
     LOOP_1,
     OFF,
     ON,
@@ -286,6 +287,91 @@ def test_an_unpaid_car_and_an_unreadable_loop_2_wait_for_a_reading() -> None:
     assert book.records[0].end is PassageEnd.BACKED_OUT
 
 
+def lost(book: Playbook, ms: int, *, boom_up: bool = True) -> Playbook:
+    """Let nothing be read for *ms*; then somebody stands on loop 1."""
+    book.read(boom_up=UNKNOWN, boom_down=UNKNOWN, loop_1=UNKNOWN, loop_2=UNKNOWN).wait(ms)
+    up, down = (ON, OFF) if boom_up else (OFF, ON)
+    return book.read(boom_up=up, boom_down=down, loop_1=ON, loop_2=OFF)
+
+
+def test_who_stands_there_after_inputs_were_lost_is_not_taken_as_the_one_that_paid() -> None:
+    """The paid car drove out unseen, the next one took its place: that one is not let through, and
+    gets a passage of its own where nobody says that it is the first."""
+    book = lost(Playbook().open().arrive().pay().boom_up(), 3_000)
+    assert (book.phase, book.state.lane_green) == (Phase.UNSURE, False)
+    first = book.passage.passage_id
+    book.wait(65_000)
+    (record,) = book.records
+    assert (record.passage_id, record.end) == (first, PassageEnd.LEFT_DURING_OUTAGE)
+    assert len(record.legs) == 1
+    assert not book.passage.released
+
+
+def test_a_glitch_under_a_second_raises_no_doubt() -> None:
+    """No vehicle takes another's place so fast: the paid one goes on."""
+    book = lost(Playbook().open().arrive().pay().boom_up(), 999)
+    assert (book.phase, book.state.lane_green) == (Phase.RELEASED, True)
+    book.drive_on()
+    assert book.records[0].end is PassageEnd.PASSED
+
+
+def test_before_a_boom_that_is_down_the_same_vehicle_goes_on_after_inputs_were_lost() -> None:
+    """Loop 1 held, loop 2 free, boom down, at most 10 s: the same one, also one that has paid."""
+    book = lost(Playbook().open().arrive(), 3_000, boom_up=False)
+    assert book.phase is Phase.PRICED
+    assert lost(Playbook().open().arrive().pay(), 3_000, boom_up=False).phase is Phase.RELEASED
+    assert lost(Playbook().open().arrive(), 10_001, boom_up=False).phase is Phase.UNSURE
+
+
+def test_a_plate_read_while_inputs_were_lost_is_of_who_stands_there_now() -> None:
+    """The camera saw the next car come: the passage it gets in the end has its plate."""
+    book = Playbook().open().arrive().pay().boom_up()
+    book.read(loop_1=UNKNOWN, loop_2=UNKNOWN).wait(2_000)
+    _ = book >> ev.PlateRead(plate=OTHER)
+    book.wait(1_000).read(loop_1=ON, loop_2=OFF)
+    assert "other_plate" in book.passage.remarks
+    book.wait(65_000)
+    assert book.passage.plate == OTHER
+
+
+def test_a_plate_that_left_with_its_vehicle_is_not_the_next_ones() -> None:
+    """The doubted vehicle drives away; who comes after it has no plate of it."""
+    book = back(Playbook().open().arrive().pay(), downtime_ms=60_000)
+    _ = book >> ev.PlateRead(plate=OTHER)
+    book.read(loop_1=OFF).wait(1_500).read(loop_1=ON)
+    assert book.passage.plate is None
+
+
+def test_three_bumper_to_bumper_are_three_passages_by_their_plates() -> None:
+    """The second leaves loop 1 for a moment while the first still holds loop 2, and the third takes
+    it: the third driver is not asked for the second one's toll, nor let through on it."""
+    third = Plate(text="浙C33333")
+    for paid in (False, True):
+        book = Playbook().open().arrive().read(loop_2=ON, loop_1=OFF).wait(300)
+        first = book.passage.passage_id
+        _ = book.read(loop_1=ON).wait(250) >> ev.PlateRead(plate=OTHER)
+        second = book.passage.passage_id
+        _ = book >> ev.EntryKnown(passage_id=book.passage.passage_id, entry=EAST)
+        book.told().wait(1_600)
+        if paid:
+            book.pay()
+        book.read(loop_1=OFF).wait(60).read(loop_1=ON).wait(250)
+        _ = book >> ev.PlateRead(plate=third)
+        assert book.passage.passage_id not in (first, second)
+        assert (book.passage.plate, book.passage.released) == (third, False)
+        book.read(loop_2=OFF).wait(1_500)
+        assert [record.passage_id for record in book.records] == [first, second]
+
+
+def test_the_plate_of_the_vehicle_under_the_boom_once_more_is_nobodys() -> None:
+    """Loop 1 flickers while the one before is under the boom, whose plate is read again."""
+    book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON, loop_1=OFF).wait(1_000)
+    _ = book.read(loop_1=ON).wait(100) >> ev.PlateRead(plate=OTHER)
+    waits = book.passage.passage_id
+    _ = book.read(loop_1=OFF).wait(200).read(loop_1=ON) >> ev.PlateRead(plate=PLATE)
+    assert (book.passage.passage_id, book.records) == (waits, [])
+
+
 def test_a_loop_held_for_two_minutes_calls_a_person() -> None:
     """At the window and under the boom: a person looks; the alarm ends with the vehicle."""
     book = Playbook().open().arrive().wait(120_000)
@@ -377,6 +463,18 @@ def test_a_paid_vehicle_in_doubt_gets_a_person_before_it_is_charged_again() -> N
     book.wait(60_000)
     assert book.records[0].end is PassageEnd.LEFT_DURING_OUTAGE
     assert len(book.records[0].legs) == 1
+
+
+def test_a_person_says_that_it_is_another_vehicle() -> None:
+    """The one that has paid is gone: its passage ends with its leg, and the next is served at
+    once."""
+    book = back(Playbook().open().arrive().pay(), downtime_ms=2000, boom_up=True)
+    book.act(OperatorAction.OTHER_VEHICLE)
+    (record,) = book.records
+    assert (record.end, len(record.legs)) == (PassageEnd.LEFT_DURING_OUTAGE, 1)
+    assert book.phase is Phase.IDENTIFYING
+    assert not book.stands(AlarmCode.ASSIST)
+    assert book.act(OperatorAction.OTHER_VEHICLE).result()[1] == "not_in_doubt"
 
 
 def test_a_vehicle_at_the_window_keeps_its_release_when_loop_2_chatters() -> None:

@@ -157,12 +157,14 @@ def test_queries_that_fail_for_minutes_do_not_lose_the_capture(subject: Bench) -
 
 
 def test_another_amount_is_a_mismatch_and_given_back_whole(subject: Bench) -> None:
-    """The captured amount is refund_due at once and refunded without a record."""
+    """What a query proves as captured is refund_due at once and refunded without a record."""
     subject.platform.script(CallKind.PAY, charges(TOLL + 100))
-    name = subject.pay(1)
+    subject.pay(1)
     subject.run(400)
-    said = answer(subject, name)
-    assert (said.state, said.captured_fen) == (OrderState.MISMATCH, TOLL + 100)
+    assert subject.state(1) == "unknown"
+    while subject.state(1) == "unknown":
+        subject.run(50)
+    assert subject.state(1) in ("mismatch", "refunding")
     assert subject.balances() == {"clearing:alipay": TOLL + 100, "refund_due": -TOLL - 100}
     assert "amount_mismatch" in subject.standing()
     subject.run(10_000)

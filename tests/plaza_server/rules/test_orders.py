@@ -85,7 +85,10 @@ def test_every_event_arises(event: OrderEvent) -> None:
     ("state", "fact", "event"),
     [
         (S.SENT, PayAnswered(outcome=paid(), cancel_out=False), E.CAPTURED),
-        (S.SENT, PayAnswered(outcome=paid(TOLL - 1), cancel_out=False), E.CAPTURED_OTHER),
+        (S.SENT, PayAnswered(outcome=paid(TOLL - 1), cancel_out=False), E.NO_PROOF),
+        (S.CLOSING, PayAnswered(outcome=paid(TOLL + 1), cancel_out=False), E.NO_PROOF),
+        (S.REFUSED, PayAnswered(outcome=paid(TOLL + 1), cancel_out=False), E.CAPTURED_OTHER),
+        (S.UNKNOWN, queried(paid(TOLL - 1)), E.CAPTURED_OTHER),
         (S.SENT, PayAnswered(outcome=paid(0), cancel_out=False), E.NO_PROOF),
         (S.SENT, PayAnswered(outcome=Waiting(), cancel_out=False), E.WAITS),
         (S.SENT, PayAnswered(outcome=SILENCE, cancel_out=False), E.NO_PROOF),

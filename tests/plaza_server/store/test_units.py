@@ -391,6 +391,19 @@ def test_a_lease_is_taken_over_only_when_it_has_run_out(subject: Store) -> None:
     assert [order.owner for order in stolen] == ["third"]
 
 
+def test_a_lease_by_a_wrong_clock_is_nobodys(subject: Store) -> None:
+    """A process whose clock was a day ahead dies: its orders do not rest for that day."""
+    do(subject, opening(1))
+    a_day_ago = EPOCH_MS - 86_400_000
+    waiting = PayAnswered(outcome=SILENCE, cancel_out=False)
+    mine = Lease(owner=BootId("other"), until_ms=a_day_ago + 90_000, steal=False)
+    heard = replace(fact(1, waiting, lease=mine), at=replace(AT, wall_ms=a_day_ago))
+    assert do(subject, heard).order.owner == "other"
+    do(subject, opening(2))
+    taken = do(subject, sweep("third", now_ms=a_day_ago)).taken
+    assert [order.out_trade_no for order in taken] == [order_no(2)]
+
+
 def test_a_sweep_takes_at_most_its_limit(subject: Store) -> None:
     """The rest comes with the next one."""
     commit_group(subject.engine, [[opening(n)] for n in range(1, 6)])

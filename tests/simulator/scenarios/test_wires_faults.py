@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from simulator.chaos.disk import SmallDisk
 from simulator.models.device_faults import DeviceFault, DeviceTrouble
 from simulator.models.faults import Fault, PlatformFault
 from simulator.scenarios.wires_faults import CannotOnWiresError, Deeds, full_disks
+from simulator.stack.disk import SmallDisk
 from simulator.stack.nursery import Nursery
 from simulator.stack.plan import Plan
 from simulator.stack.site_client import SiteClient

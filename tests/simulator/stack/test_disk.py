@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.chaos.disk import SmallDisk
+from simulator.stack.disk import SmallDisk
 
 pytestmark = pytest.mark.wire
 WRITER = (
