@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from lane_controller.core.commands import Command
@@ -61,14 +62,15 @@ def command_words(command: Command) -> str:
     return value_words(command)
 
 
-def value_words(value: object) -> str:
-    """Return any value of the core: its name, and its fields that say something."""
+def value_words(value: Command | Fact) -> str:
+    """Return any value of the core: its name, and fields that are neither empty nor as usual."""
     plain = to_plain(value)
     assert isinstance(plain, dict), "facts and commands are values with fields"
+    usual = {each.name: each.default for each in fields(type(value))}
     inside = ", ".join(
         f"{name} {_short(each)}"
         for name, each in plain.items()
-        if name != "_" and each not in (None, "", [], {})
+        if name != "_" and each not in (None, "", [], {}) and each is not usual[name]
     )
     text = f"{plain['_']}: {inside}" if inside else str(plain["_"])
     return text if len(text) <= WORDS_MAX else f"{text[: WORDS_MAX - 4]} ..."
