@@ -34,7 +34,7 @@ from tolling.vehicles import Plate
 IN_DOUBT_ASKED = "in_doubt_asked"
 OTHER_PLATE = "other_plate"
 """The vehicle in doubt has another plate than the one from before: it keeps that as its own."""
-LONG_UNWATCHED = frozenset({"long_restart", "inputs_long_lost"})
+UNLIKE = frozenset({"long_restart", "inputs_long_lost", OTHER_PLATE})
 """Remarks after which loops alone do not tell that a vehicle is the same."""
 GAP_NS = PRESENCE_GAP_MS * NS_PER_MS
 UNAUTHORISED = "a vehicle goes through without authorisation"
@@ -341,7 +341,7 @@ def plate_at_window(draft: Draft) -> None:
             _leave_window(draft, holds_loop_1=False)
         if draft.state.reading(Point.LOOP_2) is Reading.OFF:
             _end_leaving(draft)
-    elif draft.state.phase is Phase.IDENTIFYING:
+    elif draft.state.phase in (Phase.UNSURE, Phase.IDENTIFYING):
         identify.plate_read(draft)
     elif draft.state.phase is Phase.HELD:
         identify.plate_late(draft)
@@ -550,7 +550,7 @@ def sure_again(draft: Draft) -> bool:
     passage = draft.state.arriving
     if passage is None or passage.phase is not Phase.UNSURE:
         return False
-    if LONG_UNWATCHED & set(passage.remarks):
+    if UNLIKE & set(passage.remarks):
         return False
     state = draft.state
     same = (

@@ -223,7 +223,7 @@ ARRIVING: Table = {
         Phase,
         {
             Phase.ABSENT: _go(identify.plate_early, Phase.ABSENT),
-            Phase.UNSURE: _go(identify.plate_read, *_PHASES),
+            Phase.UNSURE: _go(presence.plate_at_window, *_PHASES),
             Phase.IDENTIFYING: _go(presence.plate_at_window, Phase.ABSENT, *_PRICING),
             Phase.PRICED: _go(presence.plate_at_window, Phase.ABSENT, Phase.PRICED),
             Phase.HELD: _go(presence.plate_at_window, Phase.ABSENT, *_PRICING),

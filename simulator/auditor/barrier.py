@@ -29,6 +29,10 @@ SIGHT_US = 150_000
 goes before."""
 TURN_US = 200_000
 """A heavy boom that is told to turn has turned within this."""
+UNREAD_US = 1_000_000
+"""A line that fails is found out after 0.5 s (design.md section 5, A2), and a detector that cannot
+be read turns a boom on its way down: one whose limit was reached since may be turned all the
+same."""
 _FORCED = (MoveCause.JAM, MoveCause.POWER, MoveCause.OBSTACLE)
 UNDER = frozenset({What.LOOP_2, What.CURTAIN})
 PRESENT = frozenset({What.LOOP_1, What.LOOP_2})
@@ -100,16 +104,19 @@ def b2_authorised(seen: Evidence) -> Iterator[str]:
     for lane, entries in _lanes(seen):
         if lane in seen.lying:
             continue
-        detectors, at_limit = _Detectors(), True
+        detectors, at_limit, still_us = _Detectors(), True, -UNREAD_US
         for entry in entries:
             if isinstance(entry, PlantEdge):
                 detectors.take(entry)
             elif isinstance(entry, BoomMove):
                 # A boom that moves, or was stopped half way, is raised for safety.
                 at_limit = entry.heading is Heading.STILL and entry.cause is MoveCause.LIMIT
+                still_us = entry.at_us
             elif isinstance(entry, Strike):
                 at_limit = False  # It is bent: whoever finds it so tries to raise it.
-            elif _pulse(entry, Output.RAISE) and at_limit and not detectors.present(entry.at_us):
+            elif not _pulse(entry, Output.RAISE) or detectors.present(entry.at_us):
+                continue
+            elif at_limit and entry.at_us - still_us > UNREAD_US:
                 yield f"lane {lane}: raised at {entry.at_us} us with no vehicle in the lane"
     if seen.at_rest:
         yield from _b2_recorded(seen)
@@ -181,7 +188,14 @@ def _visible(seen: Evidence) -> set[tuple[str, int]]:
 
 def b3_quiet_start(seen: Evidence) -> Iterator[str]:
     """No lower after a start before a presence has ended; a raise only for a vehicle that is
-    there. A presence that ended while nobody watched is ended all the same: its lower is owed."""
+    there. A presence that ended while nobody watched is ended all the same: its lower is owed. So
+    is one the lane gave up, because nobody said that the vehicle was the same: no loop shows that,
+    its record does, and each such record is good for one lower."""
+    given_up = Counter(
+        record.lane_id
+        for record, body in bodies(seen.lane_records)
+        if body["end"] == "left_during_outage"
+    )
     for lane, entries in _lanes(seen):
         starts = sorted(r.at_us for r in seen.restarts if r.lane_id == lane)
         quiet, owed, detectors = False, False, _Detectors()
@@ -195,6 +209,8 @@ def b3_quiet_start(seen: Evidence) -> Iterator[str]:
                     quiet, owed = False, True
             elif _pulse(entry, Output.LOWER) and not quiet:
                 owed = False
+            elif quiet and _pulse(entry, Output.LOWER) and given_up[lane] > 0:
+                given_up[lane] -= 1
             elif quiet and _pulse(entry, Output.LOWER):
                 yield f"lane {lane}: lowered at {entry.at_us} us right after a start"
             elif quiet and _pulse(entry, Output.RAISE) and not detectors.present(entry.at_us):

@@ -39,7 +39,7 @@ from tolling.messages import (
 HELP_LOOKS_NS = NS_PER_S
 HELD_MS = 4_000
 """A vehicle the lane holds for a person is helped after this."""
-DROVE_UP_MS = 3_500
+DROVE_UP_MS = 3_000
 """Who comes onto loop 1 stands at the window by then, with a second between two looks."""
 TICKET_MS = 2_000
 """The attendant has read the driver's entry ticket after this."""

@@ -334,6 +334,28 @@ def test_a_plate_read_while_inputs_were_lost_is_of_who_stands_there_now() -> Non
     assert book.passage.plate == OTHER
 
 
+def test_another_plate_is_not_the_same_vehicle_whatever_the_loops_say() -> None:
+    """Loop 1 held, loop 2 free, boom down: the camera read another car, and that has the say."""
+    book = Playbook().open().arrive()
+    book.read(boom_down=UNKNOWN, loop_1=UNKNOWN, loop_2=UNKNOWN).wait(3_000)
+    _ = book.read(loop_1=ON) >> ev.PlateRead(plate=OTHER)
+    assert book.read(boom_down=ON, loop_2=OFF).phase is Phase.UNSURE
+    book.wait(5_000)
+    assert book.records[0].end is PassageEnd.LEFT_DURING_OUTAGE
+    assert book.passage.plate == OTHER
+
+
+def test_the_next_car_behind_one_that_drove_through_unseen_has_its_own_passage() -> None:
+    """Inputs come back with a car under the boom and another taking the window: its plate tells."""
+    book = Playbook().open().arrive()
+    first = book.passage.passage_id
+    book.read(loop_1=UNKNOWN, loop_2=UNKNOWN).wait(3_000).read(loop_1=OFF, loop_2=ON).wait(200)
+    _ = book.read(loop_1=ON).wait(250) >> ev.PlateRead(plate=OTHER)
+    assert (book.passage.plate, book.passage.passage_id != first) == (OTHER, True)
+    book.read(loop_2=OFF).wait(1_000)
+    assert [record.passage_id for record in book.records] == [first]
+
+
 def test_a_plate_that_left_with_its_vehicle_is_not_the_next_ones() -> None:
     """The doubted vehicle drives away; who comes after it has no plate of it."""
     book = back(Playbook().open().arrive().pay(), downtime_ms=60_000)

@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simulator.auditor import DriverStory, audit
+from simulator.auditor.evidence import Restart
 from simulator.plant.events import (
     BoomMove,
     Contact,
     Heading,
     MoveCause,
     Passage,
+    PlantEdge,
     Strike,
     StrikeCause,
+    What,
 )
 from simulator.plant.vehicles import VehicleId
-from tests.simulator.auditor.runs import LANE, S, body, chain, clean_run, pulse, road, still
+from tests.simulator.auditor.runs import LANE, S, body, chain, clean_run, edge, pulse, road, still
 from tolling.inputs import Output
 
 OTHER = DriverStory(
@@ -87,6 +90,43 @@ def test_a_vehicle_no_loop_ever_saw_need_not_be_recorded() -> None:
     assert "B2" not in rules(plant_log=(*road(), unseen))
 
 
+def own_edge(at_s: float, what: What, on: bool, vehicle: int) -> PlantEdge:
+    """Return an edge of a loop that this vehicle made."""
+    return replace(edge(at_s, what, on), vehicle_id=VehicleId(vehicle))
+
+
+def test_one_that_no_loop_told_from_the_one_before_need_not_be_recorded() -> None:
+    """It left one loop free for a moment and the other not at all; a second would have told."""
+    for gap_s, broken in ((0.05, False), (1.5, True)):
+        first = tuple(
+            replace(entry, vehicle_id=VehicleId(1))
+            if isinstance(entry, PlantEdge) and entry.what is What.LOOP_1
+            else entry
+            for entry in road(lower_s=16.0)
+        )
+        through = next(entry for entry in first if isinstance(entry, Passage))
+        follower = (
+            own_edge(9 + gap_s, What.LOOP_1, True, 2),
+            own_edge(9.7 + gap_s, What.LOOP_1, False, 2),
+            replace(through, vehicle_id=VehicleId(2)),
+        )
+        log = tuple(sorted((*first, *follower), key=lambda entry: entry.at_us))
+        assert ("B2" in rules(plant_log=log)) is broken
+
+
+def test_a_presence_the_lane_gave_up_after_a_start_is_good_for_one_lower() -> None:
+    """Nobody said that the vehicle was the same: its record says so, and no loop does."""
+    restart = Restart(at_us=20 * S, process="lane 001", lane_id="001")
+    log = (*road(lower_s=12.0), *pulse(85, Output.LOWER, Heading.DOWN))
+    run: dict[str, object] = {"restarts": (restart,), "plant_log": log}
+    assert "B3" in rules(**run)
+    records = chain(body(end="left_during_outage"))
+    run |= {"lane_records": records, "plaza_records": records}
+    assert "B3" not in rules(**run)
+    twice = (*log, *pulse(95, Output.LOWER, Heading.DOWN))
+    assert "B3" in rules(**(run | {"plant_log": twice}))
+
+
 def test_a_lane_whose_loops_lied_is_not_counted() -> None:
     """With a loop that hears the lane beside nobody knows how many went through."""
     records = chain(body(), body(legs=[], unpaid_reason="violation", authorised_by="nobody"))
@@ -112,6 +152,14 @@ def test_a_boom_that_is_bent_or_half_way_is_raised_for_safety() -> None:
     )
     for before in (jammed, strike):
         assert "B2" not in rules(plant_log=(*road(), before, *raised))
+
+
+def test_a_boom_that_came_down_a_moment_ago_may_still_be_turned() -> None:
+    """Its limit was reached while nothing could be read; a second later somebody must be there."""
+    down = still(13)
+    for after_s, broken in ((0.6, False), (1.1, True)):
+        raised = pulse(13 + after_s, Output.RAISE, Heading.UP)
+        assert ("B2" in rules(plant_log=(*road()[:-1], down, *raised))) is broken
 
 
 def test_a_heavy_boom_has_a_moment_to_turn_and_no_more() -> None:

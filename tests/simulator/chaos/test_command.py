@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -13,24 +14,28 @@ import pytest
 from tests.simulator.chaos.running import PROGRAM, chaos, figures, still_running
 
 pytestmark = [pytest.mark.kill, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(200)]
-CANARY = "code_kept_in_clear"
-"""A lane that writes a pay code into its journal. It shows with the first scan, whatever a busy
-machine makes of the faults, and only to who reads every file of the run as bytes."""
+CANARY = "numbers_begin_again"
+"""A lane that numbers its passages from 1 after a restart. Nothing of it shows until a lane is
+killed with traffic before and after: the faults have to find it."""
+SEED = "22"
+"""Kills the lane between its first cars and its last."""
 
 
-def test_a_known_bug_is_found(tmp_path: Path) -> None:
-    """The lane's planted bug breaks its rule and no other, and the run is kept."""
+def test_a_known_bug_is_found_by_the_faults(tmp_path: Path) -> None:
+    """A killed lane uses numbers twice: that is told of record and order, and the run is kept."""
     home = tmp_path / "c"
     done = chaos(
-        *("--minutes", "0.2", "--seed", "1", "--lanes", "1"),
+        *("--minutes", "0.3", "--seed", SEED, "--lanes", "1", "--rest", "40"),
         *("--canary", CANARY, "--dir", str(home)),
     )
     assert done.returncode == 1, done.stderr[-4_000:]
     subject = figures(done)
     broken = {rule for rule, count in subject["violations"].items() if count}
-    assert broken == {"M7"}, done.stderr[-4_000:]
-    assert subject["at_rest"]
-    assert "lane-001/journal.db" in (home / "findings.txt").read_text()
+    assert "M6" in broken, done.stderr[-4_000:]
+    assert broken <= {"M1", "M6"}, done.stderr[-4_000:]
+    assert subject["restarts"]["lane 001"] >= 1
+    found = (home / "findings.txt").read_text()
+    assert re.search(r"lane: passage \d{21} has 2 records", found), found
     assert (home / "lane-001" / "journal.db").exists()
     assert still_running(home) == []
 

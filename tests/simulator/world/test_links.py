@@ -84,3 +84,17 @@ def test_a_doubled_command_is_delivered_more_than_once() -> None:
     subject.command("toll/x/command", "{}", lambda: delivered.append(heap.now_ns))
     heap.run_until(NS_PER_S)
     assert len(delivered) >= 2
+
+
+def test_a_notice_whose_acknowledgement_is_late_is_not_told_yet() -> None:
+    """It may be there already: what the lane has to tell after it still waits."""
+    heap, way = line(late_permille=1_000, late_ms=5_000)
+    subject = Broker(heap, way, Wiretap(heap), Random(2))
+    heard: list[bool] = []
+    subject.publish("toll/x/001/state", "{}", heard.append)
+    assert not subject.untold
+    subject.publish("toll/x/001/event", "{}", heard.append)
+    heap.run_until(6 * NS_PER_S)
+    assert subject.untold
+    heap.run_until(12 * NS_PER_S)
+    assert (subject.untold, heard) == (False, [True, True])
