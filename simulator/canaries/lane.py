@@ -161,8 +161,8 @@ def violator_authorised() -> AbstractContextManager[None]:
 
 
 def stale_command_obeyed() -> AbstractContextManager[None]:
-    """A remote raise that comes while the boom is up waits until it is down, and is obeyed then,
-    however old it is and whoever stands there."""
+    """A remote raise is obeyed once more when the boom is down again, however old it is by then
+    and whoever stands there."""
     honest_refusal, honest_dispatch = people._refusal, LaneEngine._dispatch
     waiting: dict[LaneId, OperatorCommand] = {}
 
@@ -174,12 +174,12 @@ def stale_command_obeyed() -> AbstractContextManager[None]:
         lane = engine.state.config.lane_id
         if isinstance(what, inp.Start):
             waiting.pop(lane, None)
-        up = engine.state.boom is not Boom.DOWN
-        if isinstance(what, inp.PersonOrdered) and up and _far_raise(what.command):
-            waiting[lane] = what.command
-            return
+        was_down = engine.state.boom is Boom.DOWN
         honest_dispatch(engine, what)
-        if lane in waiting and engine.state.boom is Boom.DOWN:
+        if isinstance(what, inp.PersonOrdered) and _far_raise(what.command):
+            again = f"{what.command.command_id}-again"
+            waiting[lane] = replace(what.command, command_id=again)
+        elif lane in waiting and engine.state.boom is Boom.DOWN and not was_down:
             honest_dispatch(engine, inp.PersonOrdered(command=waiting.pop(lane)))
 
     return both(
