@@ -115,9 +115,9 @@ one worker."""
 
 LEVELS: dict[str, tuple[str, ...]] = {
     "quick": ("unit",),
-    "test": ("unit", "slow", "seeds", "wire", "kill"),
+    "test": ("unit", "seeds", "wire", "kill"),
     "check": (
-        *("unit", "slow", "seeds", "simulation"),
+        *("unit", "seeds", "slow", "simulation"),
         *("wire", "kill", "long", "postgres", "browser"),
     ),
     "night": ("unit", "slow", "simulation"),

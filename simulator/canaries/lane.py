@@ -20,11 +20,15 @@ from lane_controller.engine.engine import LaneEngine
 from lane_controller.engine.uplink import Uplink
 from simulator.canaries.planting import both, replaced, replaced_row
 from tolling.chain import Anchor, SealedRecord, anchor_of
+from tolling.clock import NS_PER_S
 from tolling.ids import LaneId, PassageId, PlazaId, make_passage_id
 from tolling.inputs import Reading
 from tolling.messages import OperatorAction, OperatorCommand
 from tolling.paycodes import PayCode, PayCodeRef
 from tolling.records import AuthorisedBy
+
+STALE_NS = 3 * NS_PER_S
+"""The boom is down and nobody in the lane so long: no order about a vehicle can be meant now."""
 
 
 def lower_on_occupied_loop() -> AbstractContextManager[None]:
@@ -161,10 +165,10 @@ def violator_authorised() -> AbstractContextManager[None]:
 
 
 def stale_command_obeyed() -> AbstractContextManager[None]:
-    """A remote raise is obeyed once more when the boom is down again, however old it is by then
-    and whoever stands there."""
+    """A remote raise is obeyed once more when its vehicle is long gone and the boom is down."""
     honest_refusal, honest_dispatch = people._refusal, LaneEngine._dispatch
     waiting: dict[LaneId, OperatorCommand] = {}
+    busy_ns: dict[LaneId, int] = {}
 
     def refusal(draft: Draft, order: OperatorCommand) -> str:
         refused = honest_refusal(draft, order)
@@ -174,12 +178,13 @@ def stale_command_obeyed() -> AbstractContextManager[None]:
         lane = engine.state.config.lane_id
         if isinstance(what, inp.Start):
             waiting.pop(lane, None)
-        was_down = engine.state.boom is Boom.DOWN
         honest_dispatch(engine, what)
+        if engine.state.boom is not Boom.DOWN or not engine.state.empty:
+            busy_ns[lane] = engine._at_ns
         if isinstance(what, inp.PersonOrdered) and _far_raise(what.command):
             again = f"{what.command.command_id}-again"
             waiting[lane] = replace(what.command, command_id=again)
-        elif lane in waiting and engine.state.boom is Boom.DOWN and not was_down:
+        elif lane in waiting and engine._at_ns - busy_ns.get(lane, 0) > STALE_NS:
             honest_dispatch(engine, inp.PersonOrdered(command=waiting.pop(lane)))
 
     return both(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from simulator.stack.part import until
 from simulator.stack.proxy import Cut, Manners
 from simulator.stack.wires import Wires, address_of
 
@@ -61,6 +62,7 @@ def test_every_line_has_its_own_port_and_server(subject: Wires, server: socket.s
     subject.lead("one", where)
     assert subject.url("one") != subject.url("other")
     assert asks(subject.url("one")) == ANSWER
+    until(lambda: subject.heard, "the tap")
     assert [(one.at_us, one.channel, one.text) for one in subject.heard] == [
         (7, "GET /healthz 200", "ok")
     ]
