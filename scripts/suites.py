@@ -95,12 +95,16 @@ def _suite(name: str, *arguments: str) -> Step:
     workers = ("-n", str(WORKERS[name]), "--dist", spread) if name in WORKERS else ()
     command = _tool("python", "-m", "pytest", "-q", "-m", marks, *workers, *arguments)
     beside = name in COMPUTING
+    if beside:
+        command = (*command, f"--timeout={BESIDE_TIMEOUT_S}")
     if beside and (nice := shutil.which("nice")) is not None:
         command = (nice, "-n", "19", *command)
     return Step(name=name, command=command, suite=True, beside=beside)
 
 
 COMPUTING = frozenset({"slow", "seeds", "simulation"})
+BESIDE_TIMEOUT_S = 900
+"""Of one test: it may get a tenth of a core for a while."""
 WORKERS = {
     "unit": 2,
     "slow": 2,

@@ -52,8 +52,8 @@ def test_an_assertion_a_lane_caught_is_a_crash_though_the_lane_went_on() -> None
     """The lane's engine survives a fault of its own program; the fuzzer does not let it pass."""
     canary = CANARIES["violator_authorised"]
     subject = run_config(1, canary.world(1), canary=canary.name)
-    assert subject.broken == {CRASH}
-    assert "caught a fault of its own" in subject.findings[0]
+    assert CRASH in subject.broken
+    assert any("caught a fault of its own" in finding for finding in subject.findings)
 
 
 def test_what_never_ends_is_a_breach_of_liveness() -> None:

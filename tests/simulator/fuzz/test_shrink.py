@@ -36,14 +36,15 @@ def test_a_bug_every_car_shows_shrinks_to_one_car_and_no_fault() -> None:
 
 def test_the_fault_a_bug_needs_stays_and_gets_shorter() -> None:
     """An unknown answer read as paid needs one answer that proves nothing, and no other fault."""
-    jobs = [SeedJob(seed=n, picks=SMALL, canary="unknown_read_as_paid") for n in range(1, 20)]
+    few = Picks(vehicles=4)
+    jobs = [SeedJob(seed=n, picks=few, canary="unknown_read_as_paid") for n in range(1, 20)]
     found = ((each, run_seed(each)) for each in jobs)
     job, failing = next(pair for pair in found if pair[1].violations.get("M4"))
     subject = shrink(job, replace(failing, findings=("M4: first",)), now_s=lambda: 0.0)
     faults = subject.job.picks.faults
     assert subject.finished
     assert faults is not None
-    assert len(faults) <= 2 < len(plan(job.seed, SMALL).faults)
+    assert len(faults) <= 2 < len(plan(job.seed, few).faults)
     assert subject.result.violations["M4"]
 
 
