@@ -4,7 +4,6 @@ from plaza_server.engine.desk import EngineConfig
 from plaza_server.engine.effects import (
     Alarm,
     Answer,
-    CallKind,
     CancelWake,
     Commit,
     Effect,
@@ -30,6 +29,7 @@ from plaza_server.engine.inputs import (
     Started,
     Wakeup,
 )
+from plaza_server.rules.calls import CallKind
 
 __all__ = [
     "Alarm",

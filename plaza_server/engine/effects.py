@@ -6,22 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from plaza_server.rules.calls import CallKind
 from plaza_server.rules.orders import Order
 from plaza_server.rules.units import Unit
 from tolling.alarms import AlarmCode
 from tolling.messages import EnrolmentAnswer, EntryAnswer, PaymentAnswer, RecordsAnswer
-
-
-class CallKind(StrEnum):
-    """Calls of a payment platform."""
-
-    PAY = "pay"
-    """Once per order, for ever."""
-    QUERY = "query"
-    CANCEL = "cancel"
-    REFUND = "refund"
-    """Of ``order.refund_fen`` under ``order.out_refund_no``; again moves no more money."""
-    REFUND_QUERY = "refund_query"
 
 
 class ProblemCode(StrEnum):

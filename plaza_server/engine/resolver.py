@@ -15,11 +15,12 @@ from dataclasses import replace
 from typing import assert_never, get_args
 
 from plaza_server.engine.desk import Desk
-from plaza_server.engine.effects import CallKind, CancelWake, PlatformCall, Wake
+from plaza_server.engine.effects import CancelWake, PlatformCall, Wake
 from plaza_server.engine.platforms import Platforms
 from plaza_server.engine.tasks import CallOut, Job, Then, ThenAlarm, ThenFact
 from plaza_server.engine.waiting import Waiting
 from plaza_server.rules import schedule
+from plaza_server.rules.calls import CallKind
 from plaza_server.rules.facts import (
     CancelAsked,
     OrderFact,

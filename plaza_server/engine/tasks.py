@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from plaza_server.engine.effects import CallKind
+from plaza_server.rules.calls import CallKind
 from plaza_server.rules.facts import OrderFact
 from plaza_server.rules.orders import AlarmNote, Order
 from plaza_server.rules.schedule import Phase, Trail

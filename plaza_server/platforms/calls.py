@@ -1,7 +1,7 @@
 """What the codecs of all platforms share: one built HTTP call, its answer, and what it is about.
 
-A platform is one folder: ``codec.py`` (pure: request bytes, answer bytes -> outcome) and
-``client.py`` (the only code that touches its network).
+A platform is one folder with a ``codec.py`` (pure: request bytes, answer bytes -> outcome). One
+client (``platforms/client.py``) carries the calls of all of them over the network.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tolling.ids import LaneId, OutRefundNo, OutTradeNo
+from tolling.paycodes import Wallet
 
 Signer = Callable[[bytes], bytes]
 """Message -> signature bytes by our own private key."""
@@ -27,6 +28,15 @@ class PlatformOrder(Protocol):
         """Our number of the order."""
 
     @property
+    def wallet(self) -> Wallet | None:
+        """Whose code pays it; a platform may take several wallets."""
+
+    @property
+    def txn_time(self) -> str:
+        """yyyyMMddHHmmss in Beijing, fixed before any call: with the number, UnionPay's key of an
+        order."""
+
+    @property
     def lane_id(self) -> LaneId:
         """Where it is paid."""
 
@@ -39,12 +49,24 @@ class PlatformOrder(Protocol):
         """What the payer is shown, at most 128 characters."""
 
     @property
+    def captured_fen(self) -> int:
+        """What the platform took for it; 0 before it is known."""
+
+    @property
+    def provider_txn_id(self) -> str | None:
+        """The platform's own number of it, once known."""
+
+    @property
     def out_refund_no(self) -> OutRefundNo | None:
         """Our number of its refund, once there is one."""
 
     @property
     def refund_fen(self) -> int:
         """What a refund gives back, 1 and up once there is one."""
+
+
+MAX_ANSWER_BYTES = 64 * 1024
+"""Far above any answer to a call; what is longer is not read to its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,3 +86,8 @@ class HttpAnswer:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes = field(repr=False)
+
+    def header(self, name: str) -> str:
+        """Return the first header of that name in any case; empty where there is none."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), "")

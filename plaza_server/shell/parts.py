@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from plaza_server.config import AlipayPart, MqttPart, PlazaConfig
-from plaza_server.platforms.alipay.client import AlipayClient, ClientLimits
-from plaza_server.platforms.alipay.codec import AlipayConfig
+from plaza_server.platforms.alipay.codec import AlipayCodec, AlipayConfig
+from plaza_server.platforms.client import ClientLimits, HttpPlatformClient
 from plaza_server.platforms.keys import refuse_own_key, rsa_check, rsa_signer
 from plaza_server.platforms.ports import PlatformClient
 from plaza_server.shell.signing import CODE_KEY_BYTES, SigningKey, load_secret, load_signing_key
@@ -70,11 +70,11 @@ def _broker(part: MqttPart, home: Path) -> Broker:
     return Broker(address=address, user=part.user, password=password)
 
 
-def _alipay(part: AlipayPart, home: Path) -> AlipayClient:
+def _alipay(part: AlipayPart, home: Path) -> PlatformClient:
     sign = rsa_signer(home / part.app_private_key)
     verify = rsa_check(home / part.alipay_public_key)
     refuse_own_key(sign, verify, where=str(home / part.alipay_public_key))
-    return AlipayClient(
+    codec = AlipayCodec(
         AlipayConfig(
             gateway_url=part.gateway_url,
             app_id=part.app_id,
@@ -83,5 +83,9 @@ def _alipay(part: AlipayPart, home: Path) -> AlipayClient:
         ),
         sign=sign,
         verify=verify,
-        limits=ClientLimits(connect_ms=part.connect_ms, pay_ms=part.pay_ms, other_ms=part.other_ms),
     )
+    return HttpPlatformClient(codec, _limits(part))
+
+
+def _limits(part: AlipayPart) -> ClientLimits:
+    return ClientLimits(connect_ms=part.connect_ms, pay_ms=part.pay_ms, other_ms=part.other_ms)

@@ -15,8 +15,6 @@ from lane_controller.store.database import connect
 from plaza_server.rules.units import AddEntry, AddLane, Unit
 from plaza_server.store import commit_group, open_store
 from simulator.auditor.evidence import Evidence
-from simulator.models.alipay import AlipayModel
-from simulator.models.alipay_values import AlipayConfig
 from simulator.models.camera import PlateCameraModel
 from simulator.models.display import FeeDisplayModel
 from simulator.models.etc_reader import EtcReaderModel
@@ -25,17 +23,18 @@ from simulator.models.scanner import ScannerModel
 from simulator.people import EVERYDAY_MIX
 from simulator.plant import LaneGeometry, Plant, PowerFail
 from simulator.world.booth import Booth, BoothOutside
-from simulator.world.clock import WALL_BASE_MS, WALL_BASE_NS, MachineClock
+from simulator.world.clock import WALL_BASE_MS, MachineClock
 from simulator.world.disk import Disk
 from simulator.world.evidence import gather
 from simulator.world.faults import PLAZA, KillAtStep, WorldFault, lane_name, plaza_names
 from simulator.world.front import PlazaFront
 from simulator.world.heap import Heap
-from simulator.world.keys import WorldGatewayKeys, secret_of
+from simulator.world.keys import secret_of
 from simulator.world.lane_process import LaneOutside, LaneProcess
 from simulator.world.links import Broker, Line, Wiretap
 from simulator.world.phones import Phones
 from simulator.world.platform_line import PlatformLine
+from simulator.world.platforms import Latency, alipay_codec, alipay_model
 from simulator.world.plaza_process import PlazaOutside, PlazaProcess
 from simulator.world.ports import LaneModels
 from simulator.world.requests import PlazaLink
@@ -142,15 +141,8 @@ def build_world(seed: int, config: WorldConfig | None = None) -> World:
         for lane in lanes
     }
     plant, tap = Plant(geometry), Wiretap(heap)
-    platform = AlipayModel(
-        config=AlipayConfig(
-            wall_base_ns=WALL_BASE_NS,
-            latency_ms=config.latency_ms,
-            latency_jitter_ms=config.latency_jitter_ms,
-        ),
-        keys=WorldGatewayKeys(),
-        rng=streams.of("alipay"),
-    )
+    latency = Latency(latency_ms=config.latency_ms, jitter_ms=config.latency_jitter_ms)
+    platform = alipay_model(streams, latency)
     phones = Phones(heap, platform, streams.of("phones"))
     site = Site(heap, plant, phones)
     plaza_machines = plaza_names(config.plazas)
@@ -196,12 +188,13 @@ def _plaza(
     config: WorldConfig,
 ) -> PlazaProcess:
     heap, line = world.heap, world.lines[f"{name}-platform"]
+    codec = alipay_codec(world.platform)
     outside = PlazaOutside(
         plaza_id=PLAZA_ID,
         store=replace(world.plaza_store, exclusive=config.plazas == 1),
         disk=world.disks[name],
         clock=world.clocks[name],
-        platform=PlatformLine(heap, line, world.platform, on_handled=lambda: None),
+        platforms={"alipay": PlatformLine(heap, line, world.platform, codec)},
         tap=world.tap,
         dice=streams.of(f"{name} boots"),
         code_key=secret_of(world.seed, PLAZA),

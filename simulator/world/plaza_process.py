@@ -6,7 +6,7 @@ codes live in this process's memory and nowhere else. Nothing is decided here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -48,12 +48,13 @@ from simulator.world.faults import PLAZA, CommitFate, KillAtStep, StepKind
 from simulator.world.heap import Heap
 from simulator.world.links import Wiretap
 from simulator.world.platform_line import PlatformLine
+from simulator.world.platforms import ROUTES
 from simulator.world.process import Process
 from simulator.world.requests import LaneRequest, Reply
 from tolling.canonical import canonical_bytes
 from tolling.clock import NS_PER_MS, WallTime
 from tolling.ids import BootId, PlazaId
-from tolling.paycodes import PayCode, Wallet
+from tolling.paycodes import PayCode
 from tolling.signed_sets import SetKind
 
 START_NS = 800 * NS_PER_MS
@@ -80,7 +81,8 @@ class PlazaOutside:
     store: Store
     disk: Disk
     clock: MachineClock
-    platform: PlatformLine
+    platforms: Mapping[str, PlatformLine]
+    """By name."""
     tap: Wiretap
     dice: Random
     code_key: bytes
@@ -128,7 +130,7 @@ class PlazaProcess(Process):
                 plaza_id=out.plaza_id,
                 plaza_name="世界收费站",
                 boot_id=BootId(f"{out.dice.getrandbits(64):016x}"),
-                platforms=((Wallet.ALIPAY, "alipay"),),
+                platforms=ROUTES,
                 exclusive=out.store.exclusive,
             )
         )
@@ -334,7 +336,7 @@ class PlazaProcess(Process):
         if call.kind is CallKind.PAY and code is None:
             self.heap.after(0, lambda: done(Unknown(evidence=Evidence.NOT_SENT)))
             return
-        self.outside.platform.call(
+        self.outside.platforms[call.platform].call(
             call.kind,
             call.order,
             code=code,

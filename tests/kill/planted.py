@@ -112,13 +112,13 @@ def _plant_lane(killer: Killer) -> None:
 
 
 def _plant_plaza(killer: Killer) -> None:
-    from plaza_server.platforms.alipay.client import AlipayClient
+    from plaza_server.platforms.client import HttpPlatformClient
     from plaza_server.rules.units import ApplyFact, AskCancel, OpenOrder, TakeRecords, Unit
     from plaza_server.shell import serve
 
     MONEY = (OpenOrder, ApplyFact, AskCancel, TakeRecords)  # noqa: N806
     commit_group = vars(serve)["commit_group"]
-    send = AlipayClient._send
+    send = HttpPlatformClient._send
 
     def planted_commit(engine: Any, groups: Sequence[Sequence[Unit]]) -> Any:
         units = [unit for group in groups for unit in group]
@@ -132,14 +132,16 @@ def _plant_plaza(killer: Killer) -> None:
         killer.reach("commit", number, "after", label)
         return results
 
-    async def planted_send(self: AlipayClient, call: Any, *, now_ms: int, limit_ms: int) -> Any:
+    async def planted_send(
+        self: HttpPlatformClient, call: Any, *, now_ms: int, limit_ms: int
+    ) -> Any:
         label = "platform call"
         return await _send(
             killer, label, lambda: send(self, call, now_ms=now_ms, limit_ms=limit_ms)
         )
 
     vars(serve)["commit_group"] = planted_commit
-    AlipayClient._send = planted_send  # type: ignore[method-assign]
+    HttpPlatformClient._send = planted_send  # type: ignore[method-assign]
 
 
 async def _send(killer: Killer, label: str, send: Callable[[], Awaitable[Any]]) -> Any:

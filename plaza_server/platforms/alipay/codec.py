@@ -21,7 +21,14 @@ from urllib.parse import urlencode
 
 from plaza_server.platforms.alipay import subcodes
 from plaza_server.platforms.alipay.envelope import Opened, open_answer
-from plaza_server.platforms.calls import HttpCall, PlatformOrder, SignatureCheck, Signer
+from plaza_server.platforms.calls import (
+    HttpAnswer,
+    HttpCall,
+    PlatformOrder,
+    SignatureCheck,
+    Signer,
+)
+from plaza_server.rules.calls import CallKind
 from plaza_server.rules.outcomes import (
     CancelAgain,
     CancelDone,
@@ -32,6 +39,7 @@ from plaza_server.rules.outcomes import (
     NotThere,
     Paid,
     PayOutcome,
+    PlatformOutcome,
     QueryOutcome,
     RefundDone,
     RefundOutcome,
@@ -73,6 +81,73 @@ class AlipayConfig:
     def __post_init__(self) -> None:
         assert 1 <= self.timeout_minutes <= 15
         assert 0 < len(self.app_id) <= 32
+
+
+PROBE_NO = "PROBE00000000000000000000"
+"""An order number nobody ever gives: ids begin with digits."""
+
+
+class AlipayCodec:
+    """Alipay's calls as bytes, behind the face every platform's codec shows."""
+
+    def __init__(self, config: AlipayConfig, *, sign: Signer, verify: SignatureCheck) -> None:
+        self._config = config
+        self._sign = sign
+        self._verify = verify
+
+    @property
+    def name(self) -> str:
+        """The platform's name."""
+        return Wallet.ALIPAY.value
+
+    def build(
+        self, kind: CallKind, order: PlatformOrder, *, code: PayCode | None, now_ms: int
+    ) -> HttpCall:
+        """Return the one request of a call; *code* for PAY only."""
+        config, sign = self._config, self._sign
+        match kind:
+            case CallKind.PAY:
+                assert code is not None, "pay without a pay code"
+                return build_pay(config, order, code=code, now_ms=now_ms, sign=sign)
+            case CallKind.QUERY:
+                return build_query(config, order, now_ms=now_ms, sign=sign)
+            case CallKind.CANCEL:
+                return build_cancel(config, order, now_ms=now_ms, sign=sign)
+            case CallKind.REFUND:
+                return build_refund(config, order, now_ms=now_ms, sign=sign)
+            case CallKind.REFUND_QUERY:
+                return build_refund_query(config, order, now_ms=now_ms, sign=sign)
+
+    def read(
+        self, kind: CallKind, order: PlatformOrder, answer: HttpAnswer, *, now_ms: int
+    ) -> PlatformOutcome:
+        """Return what an answer proves; its age is not signed here, so *now_ms* is of no use."""
+        status, body, verify = answer.status, answer.body, self._verify
+        match kind:
+            case CallKind.PAY:
+                return read_pay(status, body, order, verify=verify)
+            case CallKind.QUERY:
+                return read_query(status, body, order, verify=verify)
+            case CallKind.CANCEL:
+                return read_cancel(status, body, order, verify=verify)
+            case CallKind.REFUND:
+                return read_refund(status, body, order, verify=verify)
+            case CallKind.REFUND_QUERY:
+                return read_refund_query(status, body, order, verify=verify)
+
+    def probe(self, *, now_ms: int) -> HttpCall:
+        """Return a query of a number that is never given."""
+        biz = {"out_trade_no": PROBE_NO}
+        return _call(self._config, QUERY, biz, now_ms=now_ms, sign=self._sign)
+
+    def read_probe(self, answer: HttpAnswer, *, now_ms: int) -> PlatformOutcome:
+        """Return NotThere where the platform knows us and its key is the one we hold."""
+        fields = _fields(answer.status, answer.body, QUERY, PROBE_NO, self._verify)
+        if isinstance(fields, (Unknown, Misconfigured)):
+            return fields
+        if _codes(fields) == (subcodes.BUSINESS_FAILED, subcodes.TRADE_NOT_EXIST):
+            return NotThere()
+        return Unknown(evidence=Evidence.PLATFORM_UNSURE)
 
 
 # ---- requests ----
@@ -179,7 +254,7 @@ def read_pay(
 ) -> PayOutcome:
     """Return what an answer to pay proves. 10000 is paid; the exact amount is the rules' to
     compare."""
-    fields = _fields(status, body, PAY, order, verify)
+    fields = _fields(status, body, PAY, order.out_trade_no, verify)
     if isinstance(fields, (Unknown, Misconfigured)):
         return fields
     code, sub_code = _codes(fields)
@@ -196,7 +271,7 @@ def read_query(
     status: int, body: bytes, order: PlatformOrder, *, verify: SignatureCheck
 ) -> QueryOutcome:
     """Return what an answer to query proves."""
-    fields = _fields(status, body, QUERY, order, verify)
+    fields = _fields(status, body, QUERY, order.out_trade_no, verify)
     if isinstance(fields, (Unknown, Misconfigured)):
         return fields
     code, sub_code = _codes(fields)
@@ -221,7 +296,7 @@ def read_cancel(
     status: int, body: bytes, order: PlatformOrder, *, verify: SignatureCheck
 ) -> CancelOutcome:
     """Return what an answer to cancel says. Nobody believes it before a query agrees."""
-    fields = _fields(status, body, CANCEL, order, verify)
+    fields = _fields(status, body, CANCEL, order.out_trade_no, verify)
     if isinstance(fields, (Unknown, Misconfigured)):
         return fields
     code, sub_code = _codes(fields)
@@ -241,7 +316,7 @@ def read_refund(
 
     ``fund_change`` N with a total that covers ours is the same refund asked again: done.
     """
-    fields = _fields(status, body, REFUND, order, verify)
+    fields = _fields(status, body, REFUND, order.out_trade_no, verify)
     if isinstance(fields, (Unknown, Misconfigured)):
         return fields
     code, sub_code = _codes(fields)
@@ -264,7 +339,7 @@ def read_refund_query(
 ) -> RefundOutcome:
     """Return whether the refund number was carried out; a success without its fields says it was
     not."""
-    fields = _fields(status, body, REFUND_QUERY, order, verify)
+    fields = _fields(status, body, REFUND_QUERY, order.out_trade_no, verify)
     if isinstance(fields, (Unknown, Misconfigured)):
         return fields
     code, sub_code = _codes(fields)
@@ -288,9 +363,9 @@ def read_refund_query(
 
 
 def _fields(
-    status: int, body: bytes, method: str, order: PlatformOrder, verify: SignatureCheck
+    status: int, body: bytes, method: str, number: str, verify: SignatureCheck
 ) -> dict[str, Any] | Unknown | Misconfigured:
-    """Return the verified fields of an answer about *order*, or what the answer is instead."""
+    """Return the verified fields of an answer about order *number*, or what it is instead."""
     if status != 200:
         return Unknown(evidence=Evidence.HTTP_STATUS)
     opened = open_answer(body, node=f"{method.replace('.', '_')}_response", verify=verify)
@@ -299,7 +374,7 @@ def _fields(
     code, sub_code = _codes(opened.fields)
     if not opened.signed:
         return _unsigned_error(opened, code, sub_code)
-    if opened.fields.get("out_trade_no", order.out_trade_no) != order.out_trade_no:
+    if opened.fields.get("out_trade_no", number) != number:
         return Unknown(evidence=Evidence.FOREIGN)
     failed = code == subcodes.BUSINESS_FAILED
     if code in subcodes.CONFIG_CODES or (failed and subcodes.is_config_sub_code(sub_code)):

@@ -20,11 +20,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from plaza_server.platforms.calls import SignatureCheck
+from plaza_server.platforms.calls import MAX_ANSWER_BYTES, SignatureCheck
 from plaza_server.rules.outcomes import Evidence
 
-MAX_ANSWER_BYTES = 64 * 1024
-"""A trade answer is under 4 KiB; anything near this is not one."""
 MAX_DEPTH = 16
 """Trade answers nest three deep; the limit keeps a hostile body from deep recursion."""
 MAX_MEMBERS = 32

@@ -15,7 +15,7 @@ from plaza_server import engine as plaza_engine
 from plaza_server import store as plaza_store
 from plaza_server.platforms.alipay import codec as alipay_codec
 from simulator.platforms import alipay_http
-from simulator.world import build, lane_process, platform_line, plaza_process, ports
+from simulator.world import build, lane_process, platform_line, platforms, plaza_process, ports
 from tolling import inputs, paycodes
 
 ROOT = Path(__file__).parents[3]
@@ -64,7 +64,7 @@ def test_the_world_runs_the_very_functions_production_runs() -> None:
     assert plaza_process.PlazaEngine is plaza_engine.PlazaEngine
     assert plaza_process.commit_group is plaza_store.commit_group
     assert build.open_store is plaza_store.open_store
-    assert platform_line.codec is alipay_codec
+    assert platforms.AlipayCodec is alipay_codec.AlipayCodec
     assert ports.may_lower is inputs.may_lower
     assert ports.classify is paycodes.classify
 

@@ -55,6 +55,10 @@ class AnOrder:
     out_trade_no: OutTradeNo
     lane_id: LaneId
     out_refund_no: OutRefundNo | None
+    wallet: Wallet | None = Wallet.ALIPAY
+    txn_time: str = "20261122093005"
+    captured_fen: int = 2550
+    provider_txn_id: str | None = None
     toll_fen: int = 2550
     subject: str = "云岭站 通行费 浙A12345"
     refund_fen: int = 2550

@@ -1,4 +1,4 @@
-"""Alipay over its network: one session, one request per call, and what came of it as an outcome.
+"""A platform over its network: one session, one request per call, and its outcome.
 
 The client never asks twice and follows no redirect: whether a call may be made again is the
 engine's to decide. A connection that was never made is told apart from an answer that never came:
@@ -15,18 +15,11 @@ from email.utils import parsedate_to_datetime
 
 import aiohttp
 
-from plaza_server.engine import CallKind
-from plaza_server.platforms.alipay import codec
-from plaza_server.platforms.alipay.envelope import MAX_ANSWER_BYTES
-from plaza_server.platforms.calls import (
-    HttpAnswer,
-    HttpCall,
-    PlatformOrder,
-    SignatureCheck,
-    Signer,
-)
+from plaza_server.platforms.calls import MAX_ANSWER_BYTES, HttpAnswer, HttpCall, PlatformOrder
+from plaza_server.platforms.ports import PlatformCodec
+from plaza_server.rules.calls import CallKind
 from plaza_server.rules.outcomes import Evidence, PlatformOutcome, Unknown
-from tolling.paycodes import PayCode, Wallet
+from tolling.paycodes import PayCode
 
 KEEP_ALIVE_S = 60
 DNS_CACHE_S = 300
@@ -48,28 +41,19 @@ class ClientLimits:
     mostly shorter."""
 
 
-class AlipayClient:
-    """The platform behind one gateway URL."""
+class HttpPlatformClient:
+    """One platform, spoken as its codec says."""
 
-    def __init__(
-        self,
-        config: codec.AlipayConfig,
-        *,
-        sign: Signer,
-        verify: SignatureCheck,
-        limits: ClientLimits | None = None,
-    ) -> None:
-        self._config = config
-        self._sign = sign
-        self._verify = verify
+    def __init__(self, codec: PlatformCodec, limits: ClientLimits | None = None) -> None:
+        self._codec = codec
         self._limits = limits or ClientLimits()
         self._session: aiohttp.ClientSession | None = None
         self._skew_ms: int | None = None
 
     @property
     def name(self) -> str:
-        """The wallet this platform serves."""
-        return Wallet.ALIPAY.value
+        """The platform's name."""
+        return self._codec.name
 
     @property
     def skew_ms(self) -> int | None:
@@ -105,44 +89,19 @@ class AlipayClient:
     ) -> PlatformOutcome:
         """Make one call, once, and return what it proves."""
         limit_ms = self._limits.pay_ms if kind is CallKind.PAY else self._limits.other_ms
-        call = self._build(kind, order, code, now_ms)
+        call = self._codec.build(kind, order, code=code, now_ms=now_ms)
         answer = await self._send(call, now_ms=now_ms, limit_ms=min(limit_ms, budget_ms))
         if isinstance(answer, Evidence):
             return Unknown(evidence=answer)
-        return self._read(kind, order, answer)
+        return self._codec.read(kind, order, answer, now_ms=now_ms)
 
-    def _build(
-        self, kind: CallKind, order: PlatformOrder, code: PayCode | None, now_ms: int
-    ) -> HttpCall:
-        match kind:
-            case CallKind.PAY:
-                assert code is not None, "pay without a pay code"
-                return codec.build_pay(
-                    self._config, order, code=code, now_ms=now_ms, sign=self._sign
-                )
-            case CallKind.QUERY:
-                return codec.build_query(self._config, order, now_ms=now_ms, sign=self._sign)
-            case CallKind.CANCEL:
-                return codec.build_cancel(self._config, order, now_ms=now_ms, sign=self._sign)
-            case CallKind.REFUND:
-                return codec.build_refund(self._config, order, now_ms=now_ms, sign=self._sign)
-            case CallKind.REFUND_QUERY:
-                return codec.build_refund_query(self._config, order, now_ms=now_ms, sign=self._sign)
-
-    def _read(self, kind: CallKind, order: PlatformOrder, answer: HttpAnswer) -> PlatformOutcome:
-        match kind:
-            case CallKind.PAY:
-                return codec.read_pay(answer.status, answer.body, order, verify=self._verify)
-            case CallKind.QUERY:
-                return codec.read_query(answer.status, answer.body, order, verify=self._verify)
-            case CallKind.CANCEL:
-                return codec.read_cancel(answer.status, answer.body, order, verify=self._verify)
-            case CallKind.REFUND:
-                return codec.read_refund(answer.status, answer.body, order, verify=self._verify)
-            case CallKind.REFUND_QUERY:
-                return codec.read_refund_query(
-                    answer.status, answer.body, order, verify=self._verify
-                )
+    async def probe(self, *, now_ms: int) -> PlatformOutcome:
+        """Ask about no order: keeps a connection warm, and tells whether key and clock are good."""
+        call = self._codec.probe(now_ms=now_ms)
+        answer = await self._send(call, now_ms=now_ms, limit_ms=self._limits.other_ms)
+        if isinstance(answer, Evidence):
+            return Unknown(evidence=answer)
+        return self._codec.read_probe(answer, now_ms=now_ms)
 
     async def _send(self, call: HttpCall, *, now_ms: int, limit_ms: int) -> HttpAnswer | Evidence:
         """Return the whole answer, or why there is none. One attempt."""
@@ -157,7 +116,7 @@ class AlipayClient:
             async with self._session.request(
                 call.method,
                 call.url,
-                data=call.body,
+                data=call.body or None,
                 headers=dict(call.headers),
                 timeout=timeout,
                 allow_redirects=False,

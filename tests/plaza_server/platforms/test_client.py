@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import pytest
 
 from plaza_server.engine import CallKind
-from plaza_server.platforms.alipay.client import AlipayClient, ClientLimits
-from plaza_server.platforms.alipay.codec import AlipayConfig
-from plaza_server.platforms.alipay.envelope import MAX_ANSWER_BYTES
+from plaza_server.platforms.alipay.codec import AlipayCodec, AlipayConfig
+from plaza_server.platforms.calls import MAX_ANSWER_BYTES
+from plaza_server.platforms.client import ClientLimits, HttpPlatformClient
 from plaza_server.platforms.keys import rsa_check, rsa_signer
 from plaza_server.rules.outcomes import (
     CancelDone,
@@ -42,6 +42,10 @@ class AnOrder:
     lane_id: LaneId
     out_refund_no: OutRefundNo | None
     toll_fen: int = 2550
+    wallet: Wallet | None = Wallet.ALIPAY
+    txn_time: str = "20261122093005"
+    captured_fen: int = 2550
+    provider_txn_id: str | None = None
     subject: str = "云岭站 通行费"
     refund_fen: int = 2550
 
@@ -52,13 +56,15 @@ ORDER = AnOrder(
 
 
 @asynccontextmanager
-async def client_of(url: str, limits: ClientLimits | None = None) -> AsyncIterator[AlipayClient]:
-    client = AlipayClient(
+async def client_of(
+    url: str, limits: ClientLimits | None = None
+) -> AsyncIterator[HttpPlatformClient]:
+    codec = AlipayCodec(
         AlipayConfig(gateway_url=url, app_id=far.APP_ID),
         sign=rsa_signer(far.GOLDEN / "merchant_private.pem"),
         verify=rsa_check(far.GOLDEN / "platform_public.pem"),
-        limits=limits,
     )
+    client = HttpPlatformClient(codec, limits)
     await client.start()
     try:
         yield client
@@ -67,7 +73,7 @@ async def client_of(url: str, limits: ClientLimits | None = None) -> AsyncIterat
 
 
 async def ask(
-    subject: AlipayClient, kind: CallKind = CallKind.PAY, budget_ms: int = 5000
+    subject: HttpPlatformClient, kind: CallKind = CallKind.PAY, budget_ms: int = 5000
 ) -> PlatformOutcome:
     return await subject.call(
         kind,
