@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from plaza_server.config import PlazaConfig, load_config
+from plaza_server.receipt_command import receipt_app, roots_app
+from plaza_server.refund_command import refund_app
 from plaza_server.rules.units import AddLane, AddOperator, PutSet, Unit
 from plaza_server.sample import sample_entries, sample_tariff
 from plaza_server.shell.clock import SystemClock, random_bytes
 from plaza_server.shell.signing import (
     CODE_KEY_BYTES,
-    load_signing_key,
     make_secret,
     make_signing_key,
 )
 from plaza_server.shell.staff import Role, StaffMember, hash_pin
-from plaza_server.store import Store, commit_group, open_store, queries, tokens, verify_books
+from plaza_server.store import Store, commit_group, open_store, queries, tokens
 from tolling.errors import BadInputError, TollError
 from tolling.ids import PlazaId, lane_id
 from tolling.signed_sets import SetKind, wrap_tariff
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
+app.add_typer(roots_app, name="roots")
+app.add_typer(receipt_app, name="receipt")
+app.add_typer(refund_app, name="refund")
 ConfigOption = Annotated[Path, typer.Option("--config", help="The plaza's TOML file.")]
 
 _TEMPLATE = """\
@@ -129,11 +133,18 @@ def run(config: ConfigOption) -> None:
 @app.command("check-config")
 def check_config(file: Annotated[Path, typer.Argument(help="The plaza's TOML file.")]) -> None:
     """Check the file and every key file it names; open no socket and no store."""
+    from plaza_server.shell.certificate_watch import ending
     from plaza_server.shell.parts import Parts
 
     checked = load_config(file)
-    Parts(checked, file.resolve().parent)
-    platforms = ", ".join(name for _, name in checked.platforms.enabled()) or "none"
+    parts = Parts(checked, file.resolve().parent)
+    now_ms = SystemClock().wall().utc_ms
+    for platform, channel in parts.channels.items():
+        for end in channel.expiries():
+            if said := ending(end, now_ms=now_ms):
+                sys.stderr.write(f"plaza-server: {file}: platforms.{platform}: {said}\n")
+    names = dict.fromkeys(name for _, name in checked.platforms.enabled())
+    platforms = ", ".join(names) or "none"
     sys.stdout.write(f"{file}: good. Plaza {checked.plaza.id}, platforms: {platforms}\n")
 
 
@@ -257,18 +268,40 @@ def add_operator(
 
 
 @app.command()
-def verify(config: ConfigOption) -> None:
-    """Recompute the books from the tables; exit 1 where anything does not agree."""
-    checked = load_config(config)
-    home = config.resolve().parent
-    load_signing_key(home / checked.keys.signing_key)
-    with _opened(checked, home) as store, store.reading() as connection:
-        problems = verify_books(connection)
-        balances = queries.balances(connection)
-    for problem in problems:
-        _say({"rule": problem.rule, "subject": problem.subject, "what": problem.what})
-    _say({"problems": len(problems), "balances_fen": balances})
-    if problems:
+def verify(
+    config: ConfigOption,
+    store: Annotated[
+        str, typer.Option(help="Another database than the file's, such as a restored backup.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, last line.")] = False,
+) -> None:
+    """Prove ledger, orders and records of a database; exit 1 with the first bad row.
+
+    Nothing is written; a plaza may run on the database meanwhile.
+    """
+    from plaza_server.verify_command import verify as prove
+
+    if not prove(config, store=store, as_json=as_json):
+        raise typer.Exit(1)
+
+
+@app.command()
+def reconcile(
+    config: ConfigOption,
+    day: Annotated[str, typer.Option(help="yyyy-MM-dd in Beijing.")],
+    platform: Annotated[str, typer.Option(help="Left out: every configured one.")] = "",
+    file: Annotated[
+        Path | None, typer.Option(help="The platform's bill as it came; else it is fetched.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, last line.")] = False,
+) -> None:
+    """Take a day's bills and match them with the books; exit 1 where anything is left to do.
+
+    Running it again changes nothing. A plaza that serves on SQLite is asked over its API instead.
+    """
+    from plaza_server.reconcile_command import reconcile as close
+
+    if not close(config, day=day, platform=platform, file=file, as_json=as_json):
         raise typer.Exit(1)
 
 

@@ -71,6 +71,14 @@ def day(context: typer.Context) -> None:
     cli_day.app(args=context.args, prog_name="toll-sim day")
 
 
+@app.command("money", context_settings=PASSED_ON, add_help_option=False)
+def money(context: typer.Context) -> None:
+    """Run days of phone money in virtual time, closed and reconciled to the fen."""
+    from simulator.money import command
+
+    command.app(args=context.args, prog_name="toll-sim money")
+
+
 @app.command("scenario", context_settings=PASSED_ON, add_help_option=False)
 def scenario(context: typer.Context) -> None:
     """Run scenario files, in virtual time or on real processes."""

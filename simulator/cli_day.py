@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from simulator.fuzz.pool import collecting_rarely
 from simulator.world.arrivals import MS_PER_HOUR, PROFILES
 from simulator.world.day import DayResult, run_day
 
@@ -68,7 +69,10 @@ def _run(seed: int, profile: str, *, lanes: int, hours_ms: int) -> DayResult:
         def on_window(world_ms: int, vehicles: int) -> None:
             progress.update(task, completed=world_ms, description=f"vehicles: {vehicles}")
 
-        return run_day(seed, PROFILES[profile], lanes=lanes, hours_ms=hours_ms, on_window=on_window)
+        with collecting_rarely():
+            return run_day(
+                seed, PROFILES[profile], lanes=lanes, hours_ms=hours_ms, on_window=on_window
+            )
 
 
 def _tell(figures: dict[str, object], result: DayResult) -> None:

@@ -63,6 +63,8 @@ class AlarmCode(StrEnum):
     """A platform captured another amount than asked."""
     PLATFORM_SUSPENDED = "platform_suspended"
     """A platform is off: key, clock or configuration."""
+    CERTIFICATE_ENDS = "certificate_ends"
+    """A certificate a platform depends on ends within 30 days, or has ended."""
     REFUND_STUCK = "refund_stuck"
     """A platform refuses a refund for good."""
     RECORD_MISSING = "record_missing"
@@ -71,6 +73,10 @@ class AlarmCode(StrEnum):
     """A record with a right hash and bad content arrived; kept raw."""
     CHAIN_BROKEN = "chain_broken"
     """A lane's record chain has a gap or a fork."""
+    BILL_MISSING = "bill_missing"
+    """A platform's bill of a day is not here hours after it was due, or was refused."""
+    BILL_DIFFERENCES = "bill_differences"
+    """A platform's bill and the books disagree, and a person has to act."""
 
 
 class Degraded(StrEnum):

@@ -23,12 +23,10 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Union
 
+from tolling import canonical_text
 from tolling.errors import BadInputError
 
-_write = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
-"""Made once: ``json.dumps`` makes an encoder for each call with these arguments."""
-MAX_INT = 2**63 - 1
-"""Larger integers do not fit a database's column."""
+MAX_INT = canonical_text.MAX_INT
 _FIELD_NAME = re.compile(r"[a-z_]{1,40}")
 
 _Convert = Callable[[Any], Any]
@@ -50,7 +48,7 @@ def canonical_bytes(value: object) -> bytes:
 
     Raises: TypeError: *value* holds what has no canonical form. ValueError: half a character.
     """
-    return _write(to_plain(value)).encode("utf-8")
+    return canonical_text.text_of(value).encode("utf-8")
 
 
 def _itself(value: Any) -> Any:

@@ -109,6 +109,8 @@ class EnrolmentAnswer:
     anchor: Anchor
     server_utc_ms: int
     """The plaza's wall clock, for clock quality."""
+    wallets_off: tuple[Wallet, ...] = ()
+    """Whose codes no platform takes now: the lane offers another tender at once."""
 
 
 # ---- operators ----

@@ -59,6 +59,16 @@ CAPTURED_STATES = frozenset(
 )
 """The platform took money at some time."""
 
+OWED_STATES = frozenset(
+    {
+        OrderState.REFUND_DUE,
+        OrderState.REFUNDING,
+        OrderState.MISMATCH,
+        OrderState.REFUND_STUCK,
+    }
+)
+"""Captured, to be given back, and not proven given back yet."""
+
 
 class NextStep(StrEnum):
     """What the driver can do after an answer."""

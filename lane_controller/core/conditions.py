@@ -19,6 +19,7 @@ from lane_controller.core.events import (
     StoreChanged,
     StoreState,
     TariffsInstalled,
+    WalletsChanged,
 )
 from lane_controller.core.states import LaneMode, Phase
 from tolling.alarms import AlarmCode, Degraded
@@ -158,6 +159,20 @@ def epoch_granted(draft: Draft) -> None:
     draft.clear(AlarmCode.NO_EPOCH)
 
 
+def wallets_changed(draft: Draft) -> None:
+    """Platforms went off or came back: a driver at the window is told at once."""
+    fact = draft.event.fact
+    assert isinstance(fact, WalletsChanged)
+    before = paying.phone_money_possible(draft)
+    draft.put(wallets_off=fact.off)
+    draft.note("wallets_off", ", ".join(fact.off) or "none")
+    after = paying.phone_money_possible(draft)
+    if after and not before:
+        paying.phone_money_back(draft)
+    elif before and not after and draft.state.phase is Phase.TENDER:
+        paying.offer_other_tender(draft)
+
+
 def store_changed(draft: Draft) -> None:
     """The journal is slow, full or well again."""
     fact = draft.event.fact
@@ -241,7 +256,10 @@ def phone_money_follows(draft: Draft) -> bool:
 def _why_no_phone(draft: Draft) -> str:
     if draft.state.epoch == 0:
         return "the lane is not enrolled"
-    return "the plaza does not answer" if not draft.state.plaza_up else "the journal is full"
+    if not draft.state.plaza_up:
+        return "the plaza does not answer"
+    full = draft.state.store is StoreState.FULL
+    return "the journal is full" if full else "no platform takes payments"
 
 
 def clock_follows(draft: Draft) -> bool:

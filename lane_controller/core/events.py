@@ -15,7 +15,7 @@ from tolling.devices import Device, EtcOutcome, EtcTag, Health
 from tolling.ids import BootId, OutTradeNo, PassageId
 from tolling.inputs import LowerRefusal, Point, Reading
 from tolling.messages import EntryFound, OperatorCommand, PaymentAnswer
-from tolling.paycodes import NotAPayCode, PayCodeRef
+from tolling.paycodes import NotAPayCode, PayCodeRef, Wallet
 from tolling.tariffs import TariffSet
 from tolling.vehicles import Plate
 
@@ -183,6 +183,13 @@ class EpochGranted:
     epoch: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletsChanged:
+    """The plaza told whose codes no platform takes now."""
+
+    off: tuple[Wallet, ...]
+
+
 class StoreState(StrEnum):
     """How the lane's own store is."""
 
@@ -234,6 +241,7 @@ Fact = (
     | LinkChanged
     | TariffsInstalled
     | EpochGranted
+    | WalletsChanged
     | StoreChanged
     | FaultCaught
     | Wakeup

@@ -25,6 +25,9 @@ from tolling.records import AuthorisedBy, UnpaidReason
 from tolling.tariffs import EntrySource, quote
 from tolling.vehicles import EXEMPT_KINDS, Plate
 
+OTHER_PLATE = "other_plate"
+"""The vehicle in doubt has another plate than the one from before: it keeps that as its own."""
+
 
 def plate_read(draft: Draft) -> None:
     """Take the camera's word for the vehicle at the window, once."""
@@ -104,7 +107,7 @@ def _compare_plate(draft: Draft, passage: Passage, plate: Plate | None) -> None:
         resume(draft)
     else:
         # It is kept for the passage that vehicle gets where nothing proves it the same.
-        draft.remark("other_plate")
+        draft.remark(OTHER_PLATE)
         draft.put(early_plate=plate, early_at_ns=draft.now_ns)
 
 

@@ -71,6 +71,8 @@ def input_changed(draft: Draft) -> None:
         # First reading after a start: nobody knows what the lamps showed when the last run ended.
         tell_lamps(draft)
     draft.put(inputs={**draft.state.inputs, fact.point.value: fact.reading})
+    if fact.reading is not Reading.UNKNOWN:
+        draft.put(read={**draft.state.read, fact.point.value: fact.reading})
     _input_alarm(draft, fact.point, fact.reading)
     if fact.point in (Point.BOOM_UP, Point.BOOM_DOWN):
         _limits_changed(draft)

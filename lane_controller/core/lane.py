@@ -15,7 +15,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from lane_controller.core import commands as cmd
-from lane_controller.core import conditions, identify, interlock, paying, people, presence
+from lane_controller.core import conditions, identify, interlock, outage, paying, people, presence
 from lane_controller.core.draft import Draft
 from lane_controller.core.events import Event, FaultCaught, OperatorActed, Wakeup
 from lane_controller.core.states import LaneConfig, LaneMode, LaneState
@@ -31,7 +31,7 @@ Rule = Callable[[Draft], bool]
 
 
 def _resume_when_sure(draft: Draft) -> bool:
-    if not presence.sure_again(draft):
+    if not outage.sure_again(draft):
         return False
     identify.resume(draft)
     return True

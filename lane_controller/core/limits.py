@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CORE_VERSION = "3"
+CORE_VERSION = "4"
 """Goes into every journal segment; raised with every change that alters any command for any
 event."""
 
 PRESENCE_GAP_MS = 1_000
 """Loops drop a vehicle for shorter gaps (drawbar trailers, chatter): field programs ignore under 1
 s."""
+BETWEEN_VEHICLES_MS_MIN = 300
+"""Loop 1 free for so long lies between two vehicles, 1 m apart at 3 m/s; shorter it may be chatter
+of one that stands, seen at two or three polls in a row."""
 LOOP_2_PASS_MS_MIN = 500
 """No vehicle is off loop 2 again sooner: 4 m at 28 km/h, and it starts from rest."""
 CLEAR_BEFORE_LOWER_MS = 1_000

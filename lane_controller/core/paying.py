@@ -61,7 +61,8 @@ PHASE_OF: dict[OrderState, OrderPhase] = {
 def phone_money_possible(draft: Draft) -> bool:
     """Return whether an order can be made at all."""
     state = draft.state
-    return state.plaza_up and state.epoch > 0 and state.store is not StoreState.FULL
+    some = len(state.wallets_off) < len(Wallet)
+    return some and state.plaza_up and state.epoch > 0 and state.store is not StoreState.FULL
 
 
 # ---- scans ----
@@ -90,6 +91,11 @@ def code_scanned(draft: Draft) -> None:
         # A vehicle that came before the lane had an epoch has no number an order could carry.
         draft.emit(cmd.ForgetCode(keyed_hash=ref.keyed_hash))
         draft.note("code_not_taken", "no_phone_money")
+        offer_other_tender(draft)
+        return
+    if ref.wallet in draft.state.wallets_off:
+        draft.emit(cmd.ForgetCode(keyed_hash=ref.keyed_hash))
+        draft.note("code_not_taken", f"{ref.wallet}_off")
         offer_other_tender(draft)
         return
     for order in passage.open_orders:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lane_controller.core import commands as cmd
-from lane_controller.core import identify, interlock, paying, presence
+from lane_controller.core import identify, interlock, outage, paying, presence
 from lane_controller.core.draft import Draft
 from lane_controller.core.events import OperatorActed, StoreState
 from lane_controller.core.limits import CASH_LOCK_MS
@@ -335,7 +335,7 @@ def _reset(draft: Draft, _: OperatorCommand) -> str:
     draft.restore(Degraded.ATTENDED_ONLY)
     draft.clear(AlarmCode.CORE_FAULT)
     # Nobody followed the loops meanwhile, and the timers of vehicles have run out unheard.
-    presence.doubt(draft, short=False)
+    outage.doubt(draft, None)
     return ""
 
 

@@ -12,13 +12,12 @@ from __future__ import annotations
 from lane_controller.core import commands as cmd
 from lane_controller.core import identify
 from lane_controller.core.draft import Draft
-from lane_controller.core.events import InputChanged, PlateRead, Started
+from lane_controller.core.events import InputChanged, PlateRead
 from lane_controller.core.limits import (
+    BETWEEN_VEHICLES_MS_MIN,
     LOOP_2_PASS_MS_MIN,
     PRESENCE_GAP_MS,
-    SAME_VEHICLE_DOWNTIME_MS_MAX,
     UNSURE_MS,
-    UNSURE_PAID_MS,
 )
 from lane_controller.core.sealing import seal
 from lane_controller.core.states import Boom, LaneMode, LeavingPhase, Passage, Phase
@@ -31,12 +30,11 @@ from tolling.pictures import DisplayPicture, PictureKind
 from tolling.records import PassageEnd
 from tolling.vehicles import Plate
 
-IN_DOUBT_ASKED = "in_doubt_asked"
-OTHER_PLATE = "other_plate"
-"""The vehicle in doubt has another plate than the one from before: it keeps that as its own."""
-UNLIKE = frozenset({"long_restart", "inputs_long_lost", OTHER_PLATE})
-"""Remarks after which loops alone do not tell that a vehicle is the same."""
 GAP_NS = PRESENCE_GAP_MS * NS_PER_MS
+BETWEEN_NS = BETWEEN_VEHICLES_MS_MIN * NS_PER_MS
+NOT_STILL = "not_still_around_outage"
+"""When last seen before an outage, or since, something was under the boom, or the boom was not
+down: the vehicle need not have stayed."""
 UNAUTHORISED = "a vehicle goes through without authorisation"
 
 
@@ -50,13 +48,16 @@ def loop_changed(draft: Draft) -> None:
     if fact.point is not Point.LOOP_1:
         return
     if fact.reading is Reading.OFF:
-        draft.put(loop_1_free_at_ns=draft.now_ns, leaving_left_window=True)
+        draft.put(loop_1_free_at_ns=draft.now_ns)
         if state.leaving_holds_loop_1:
             draft.wake("loop_1_gap", PRESENCE_GAP_MS)
     elif fact.reading is Reading.ON:
         free_at = state.loop_1_free_at_ns
         draft.put(loop_1_on_at_ns=draft.now_ns)
-        if free_at is None or draft.now_ns - free_at >= GAP_NS:
+        free_ns = 0 if free_at is None else draft.now_ns - free_at
+        if free_ns >= BETWEEN_NS:
+            draft.put(leaving_left_window=True)
+        if free_ns >= GAP_NS:
             draft.put(leaving_holds_loop_1=False)
 
 
@@ -160,7 +161,7 @@ def _leave_window(draft: Draft, *, holds_loop_1: bool) -> None:
         leaving=passage,
         leaving_phase=LeavingPhase.UNDER_BOOM,
         leaving_holds_loop_1=holds_loop_1,
-        leaving_left_window=not holds_loop_1 or _curtain_broken(draft),
+        leaving_left_window=not holds_loop_1 or _drove_into_boom(draft),
         leaving_since_ns=draft.now_ns,
         arriving=None,
         loop_1_on_at_ns=None,
@@ -230,14 +231,17 @@ def _moved_on(draft: Draft) -> bool:
     """Return whether the vehicle that held loop 2 left the window, as far as can be told.
 
     Loop 1 alone does not tell in a queue, where the next vehicle takes it before the first has left
-    it. A curtain under the boom tells; without one, a hold of loop 2 too short for any vehicle
-    does.
+    it, or so soon after that it may have been chatter. A curtain under the boom tells; without one,
+    a hold of loop 2 too short for any vehicle does.
     """
     state = draft.state
     if state.leaving_left_window or state.reading(Point.LOOP_1) is not Reading.ON:
         return True
+    if _curtain_broken(draft):
+        # Nothing is on loop 2: it is dirty, or cut, and cannot tell. Another plate can.
+        return state.early_plate is not None and state.early_at_ns >= state.leaving_since_ns
     if Point.CURTAIN in state.config.under_boom:
-        return _curtain_broken(draft)
+        return False
     held_ns = draft.now_ns - state.leaving_since_ns - GAP_NS
     return held_ns >= LOOP_2_PASS_MS_MIN * NS_PER_MS
 
@@ -249,19 +253,28 @@ def _curtain_broken(draft: Draft) -> bool:
 
 def _never_left(draft: Draft) -> None:
     """Loop 2 came and went while loop 1 held on: chatter, or a bump. The vehicle still stands at
-    the window, and its authorisation is still its own."""
+    the window, and its authorisation is still its own.
+
+    Where nobody watched meanwhile, or the curtain cannot tell, it may as well be gone, and the next
+    one stands there.
+    """
     passage = draft.state.leaving
     assert passage is not None
+    in_doubt = NOT_STILL in passage.remarks or _curtain_broken(draft)
     draft.put(
-        arriving=evolve(passage, phase=Phase.RELEASED),
+        arriving=evolve(passage, phase=Phase.UNSURE if in_doubt else Phase.RELEASED),
         leaving=None,
         leaving_phase=LeavingPhase.ABSENT,
         leaving_holds_loop_1=False,
     )
+    if in_doubt:
+        draft.remark(NOT_STILL)
     draft.remark("loop_2_came_and_went")
     draft.note("loop_2_came_and_went")
     draft.no_wake("under_stuck")
     draft.wake("stuck", draft.limits.loop_stuck_ms)
+    if in_doubt:
+        draft.wake("unsure", UNSURE_MS)
 
 
 def _end_leaving(draft: Draft) -> None:
@@ -405,7 +418,7 @@ def presence_gone(draft: Draft) -> None:
     end = PassageEnd.BACKED_OUT
     if draft.passage.phase is Phase.UNSURE:
         end = PassageEnd.LEFT_DURING_OUTAGE
-        if OTHER_PLATE in draft.passage.remarks:
+        if identify.OTHER_PLATE in draft.passage.remarks:
             draft.put(early_plate=None)  # It went with whoever stood there.
     leave_backwards(draft, end)
 
@@ -481,104 +494,3 @@ def under_boom_stuck(draft: Draft) -> None:
     """Something holds loop 2 for very long: a breakdown under the boom, or the loop itself."""
     if draft.state.leaving is not None:
         draft.alarm(AlarmCode.LOOP_STUCK, Point.LOOP_2.value, "loop 2 is held without progress")
-
-
-# ---- after a restart, or a while without loop 1 ----
-
-
-def started(draft: Draft) -> None:
-    """Nothing that stood in the lane is believed before the inputs were read."""
-    fact = draft.event.fact
-    assert isinstance(fact, Started)
-    draft.put(lane_green=False, scanner_on=False, picture=None)
-    down_ms = fact.downtime_ms
-    doubt(draft, short=down_ms is not None and down_ms <= SAME_VEHICLE_DOWNTIME_MS_MAX)
-
-
-def doubt(draft: Draft, *, short: bool) -> None:
-    """The lane was not watched for a while: who stands there now may be another."""
-    draft.put(loop_1_free_at_ns=None, loop_1_on_at_ns=None, loop_1_lost_at_ns=None)
-    if draft.state.leaving is not None:
-        # It was under the boom with an authorisation, or as a violation: loop 2 will tell when it
-        # is gone.
-        draft.put(
-            leaving_phase=LeavingPhase.UNDER_BOOM,
-            leaving_holds_loop_1=True,
-            leaving_left_window=True,
-        )
-        draft.wake("under_stuck", draft.limits.loop_stuck_ms)
-    if draft.state.arriving is not None:
-        _doubt_arriving(draft, "restart" if short else "long_restart")
-
-
-def _doubt_arriving(draft: Draft, remark: str) -> None:
-    draft.put_passage(phase=Phase.UNSURE, under_seen=False)
-    draft.remark(remark)
-    draft.scanner(False)
-    draft.wake("unsure", UNSURE_MS)
-
-
-def loop_1_read(draft: Draft) -> None:
-    """Doubt whoever stands at the window where loop 1 could not be read for a second or more.
-
-    One may have left meanwhile and another come, unseen: what was paid for the one must not let
-    the other through. In less than a second no vehicle takes another's place; and where nobody
-    stands there afterwards, there is nobody to doubt.
-    """
-    fact = draft.event.fact
-    assert isinstance(fact, InputChanged)
-    if fact.point is not Point.LOOP_1:
-        return
-    lost_ns, reading = draft.state.loop_1_lost_at_ns, fact.reading
-    if reading is Reading.UNKNOWN and lost_ns is None:
-        draft.put(loop_1_lost_at_ns=draft.now_ns)
-    if reading is not Reading.ON or lost_ns is None:
-        return
-    draft.put(loop_1_lost_at_ns=None)
-    blind_ns = draft.now_ns - lost_ns
-    if draft.state.arriving is None or blind_ns < GAP_NS:
-        return
-    short = blind_ns <= SAME_VEHICLE_DOWNTIME_MS_MAX * NS_PER_MS
-    _doubt_arriving(draft, "inputs_lost" if short else "inputs_long_lost")
-    if draft.state.early_plate is not None and draft.state.early_at_ns >= lost_ns:
-        draft.remark(OTHER_PLATE)
-
-
-def sure_again(draft: Draft) -> bool:
-    """A lane that watches again takes the vehicle as the same: loop 1 held, loop 2 free, boom
-    down, short outage."""
-    passage = draft.state.arriving
-    if passage is None or passage.phase is not Phase.UNSURE:
-        return False
-    if UNLIKE & set(passage.remarks):
-        return False
-    state = draft.state
-    same = (
-        state.reading(Point.LOOP_1) is Reading.ON
-        and state.reading(Point.LOOP_2) is Reading.OFF
-        and state.reading(Point.BOOM_DOWN) is Reading.ON
-        and state.reading(Point.BOOM_UP) is Reading.OFF
-    )
-    if same:
-        draft.note("same_vehicle_by_loops")
-    return same
-
-
-def unsure_over(draft: Draft) -> None:
-    """Nothing proved the vehicle the same: close its passage; whoever stands there is new.
-
-    One that has paid, behind a boom that is up, gets a person first: charging it again would be
-    worse than letting it wait.
-    """
-    if draft.state.arriving is None or draft.state.phase is not Phase.UNSURE:
-        return
-    passage = draft.passage
-    ask = passage.released and "long_restart" not in passage.remarks
-    if ask and IN_DOUBT_ASKED not in passage.remarks:
-        draft.remark(IN_DOUBT_ASKED)
-        identify.call_for_help(draft, "is the vehicle at the window the one that has paid?")
-        draft.wake("unsure", UNSURE_PAID_MS)
-        return
-    if OTHER_PLATE in passage.remarks and draft.state.early_plate is not None:
-        draft.put(early_at_ns=draft.now_ns)  # Whose plate that is still stands there.
-    leave_backwards(draft, PassageEnd.LEFT_DURING_OUTAGE)

@@ -278,10 +278,14 @@ class LaneState:
     mode: LaneMode = LaneMode.CLOSED
     mode_reason: str = "not started"
     inputs: dict[str, Reading] = field(default_factory=dict)
+    read: dict[str, Reading] = field(default_factory=dict)
+    """The last reading of each point that was one, also from before a start or a loss."""
     loop_1_free_at_ns: int | None = None
     loop_1_on_at_ns: int | None = None
     loop_1_lost_at_ns: int | None = None
     """Since when loop 1 cannot be read; None while it can."""
+    still_when_lost: bool = False
+    """Nothing moved in the lane when loop 1 was lost."""
     boom: Boom = Boom.UNKNOWN
     clear_since_ns: int | None = None
     """Since when every detector under the boom has been free and healthy."""
@@ -305,8 +309,8 @@ class LaneState:
     early_at_ns: int = 0
     """When the later of the two came."""
     leaving_left_window: bool = False
-    """Loop 1 has been free, or the curtain broken, since the vehicle came onto loop 2: it did move
-    on. In a queue the next vehicle may take loop 1 before the first has left it."""
+    """Loop 1 has been free for some time, or the curtain broken, since the vehicle came onto loop
+    2: it did move on. In a queue the next vehicle may take loop 1 before the first has left it."""
     leaving_since_ns: int = 0
     """When the vehicle came onto loop 2."""
     scanner_on: bool = False
@@ -314,6 +318,8 @@ class LaneState:
     degraded: tuple[DegradedMode, ...] = ()
     alarms: tuple[StandingAlarm, ...] = ()
     plaza_up: bool = False
+    wallets_off: tuple[Wallet, ...] = ()
+    """Whose codes no platform takes now, by the plaza's last word."""
     broker_up: bool = False
     store: StoreState = StoreState.OK
     tariffs: tuple[TariffSet, ...] = ()
@@ -331,6 +337,10 @@ class LaneState:
     def reading(self, point: Point) -> Reading:
         """Return the last reading of a point; UNKNOWN where it was never read."""
         return self.inputs.get(point.value, Reading.UNKNOWN)
+
+    def last_read(self, point: Point) -> Reading:
+        """Return the last reading of a point that was one; UNKNOWN where there was none ever."""
+        return self.read.get(point.value, Reading.UNKNOWN)
 
     @property
     def empty(self) -> bool:

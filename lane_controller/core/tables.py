@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from lane_controller.core import conditions, identify, interlock, paying, people, presence
+from lane_controller.core import conditions, identify, interlock, outage, paying, people, presence
 from lane_controller.core import events as ev
 from lane_controller.core.draft import Draft
 from lane_controller.core.states import Boom, LaneMode, LeavingPhase, Phase
@@ -67,6 +67,7 @@ ALL_FACTS: tuple[type[Any], ...] = (
     ev.LinkChanged,
     ev.TariffsInstalled,
     ev.EpochGranted,
+    ev.WalletsChanged,
     ev.StoreChanged,
     ev.FaultCaught,
     ev.Wakeup,
@@ -111,6 +112,7 @@ CONDITIONS: Table = {
     ev.LinkChanged: _keeping(conditions.link_changed),
     ev.TariffsInstalled: _keeping(conditions.tariffs_installed),
     ev.EpochGranted: _keeping(conditions.epoch_granted),
+    ev.WalletsChanged: _keeping(conditions.wallets_changed),
     ev.StoreChanged: {
         LaneMode.CLOSED: _go(conditions.store_changed, LaneMode.CLOSED, LaneMode.OPEN),
         LaneMode.OPEN: _go(conditions.store_changed, *_MODES[:3]),
@@ -207,17 +209,17 @@ def _orders(handler: Handler) -> dict[StrEnum, Row]:
 
 ARRIVING: Table = {
     ev.InputChanged: {
-        Phase.ABSENT: _go(presence.loop_1_read, Phase.ABSENT),
+        Phase.ABSENT: _go(outage.loop_1_read, Phase.ABSENT),
         **{
-            phase: _go(presence.loop_1_read, phase, Phase.UNSURE)
+            phase: _go(outage.loop_1_read, phase, Phase.UNSURE)
             for phase in Phase
             if phase is not Phase.ABSENT
         },
     },
     ev.Started: _only(
         Phase,
-        {Phase.ABSENT: _go(presence.started, Phase.ABSENT)},
-        _go(presence.started, Phase.UNSURE),
+        {Phase.ABSENT: _go(outage.started, Phase.ABSENT)},
+        _go(outage.started, Phase.UNSURE),
     ),
     ev.PlateRead: _only(
         Phase,
@@ -309,6 +311,7 @@ ARRIVING: Table = {
         ev.LinkChanged,
         ev.TariffsInstalled,
         ev.EpochGranted,
+        ev.WalletsChanged,
         ev.StoreChanged,
         ev.FaultCaught,
         ev.Wakeup,
@@ -350,7 +353,7 @@ TIMERS: dict[str, Handler] = {
     "loop_1_gap": presence.loop_1_gap_over,
     "stuck": presence.window_stuck,
     "under_stuck": presence.under_boom_stuck,
-    "unsure": presence.unsure_over,
+    "unsure": outage.unsure_over,
 }
 """Timers that need no vehicle at the window. "clear" has none: the joint rules look at the time
 themselves."""

@@ -15,6 +15,7 @@ alone steps it, and the lane is attended-only from then on.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 
 from lane_controller.core import commands as cmd
@@ -94,8 +95,10 @@ class LaneEngine:
         full = recovered.state.store is ev.StoreState.FULL
         self._store = ev.StoreState.FULL if full else ev.StoreState.OK
         self._version = 0
-        self._versions: list[tuple[int, int]] = []
+        self._versions: deque[tuple[int, int]] = deque()
+        """(version, at_ns) of the states that commands may name, oldest first."""
         self._published: tuple[object, ...] = ()
+        self._summed: LaneState | None = None
         self._timers: set[str] = set()
         self._resting = False
         self._out: list[fx.Effect] = []
@@ -136,7 +139,8 @@ class LaneEngine:
         self._version += 1
         self._versions.append((self._version, self._at_ns))
         oldest = self._at_ns - VERSIONS_KEPT_MS * NS_PER_MS
-        self._versions = [each for each in self._versions if each[1] >= oldest]
+        while self._versions[0][1] < oldest:
+            self._versions.popleft()
         return snapshot(
             self.state,
             version=self._version,
@@ -450,6 +454,8 @@ class LaneEngine:
         )
 
     def _enrolled(self, answer: EnrolmentAnswer) -> None:
+        if answer.wallets_off != self.state.wallets_off:
+            self._take(ev.WalletsChanged(off=answer.wallets_off))
         if self.state.epoch == 0:
             self._granted(answer.epoch)
             return
@@ -558,8 +564,12 @@ class LaneEngine:
                 self._journal.hold(fx.PublishNotice(number=head[0], notice=head[1]))
 
     def _publish_change(self) -> None:
-        if self.state.broker_up and self.state.boot_id is not None:
-            now = summary(self.state)
+        state = self.state
+        if state is self._summed:
+            return  # Nothing has changed since it was last looked at.
+        self._summed = state
+        if state.broker_up and state.boot_id is not None:
+            now = summary(state)
             if now != self._published:
                 self._published = now
                 self._out.append(fx.PublishState(snapshot=self.view()))

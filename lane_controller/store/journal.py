@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine
+from pysqlite3 import dbapi2
+from sqlalchemy import Connection, Engine, PoolProxiedConnection
 from sqlalchemy.exc import DBAPIError
 
 from lane_controller.core.journalled import AppendEvent, JournalImage, OpenSegment, Unit
@@ -37,7 +38,7 @@ class LaneStore:
         self._engine = engine
         self._where = where
         self._lock = lock
-        self._writing: Connection | None = None
+        self._writing: PoolProxiedConnection | None = None
         """Kept from commit to commit: taking a connection costs more than the commit's statements.
         One that has failed is not used again."""
         self.ballast = ballast
@@ -50,13 +51,15 @@ class LaneStore:
                 journal then, as far as the database can tell.
         """
         with self._errors():
-            connection = self._writing or self._engine.connect()
+            connection = self._writing or self._engine.raw_connection()
             self._writing = None
             try:
-                with connection.begin():
-                    units.apply(connection, given)
+                cursor = connection.cursor()
+                cursor.execute("BEGIN IMMEDIATE")
+                units.apply(cursor, given)
+                cursor.execute("COMMIT")
             except BaseException:
-                connection.close()
+                connection.close()  # Its pool rolls back.
                 raise
             self._writing = connection
 
@@ -121,9 +124,9 @@ class LaneStore:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
+        except (DBAPIError, dbapi2.Error) as error:
             # Without its cause: that one repeats the statement's values.
-            raise journal_error(error.orig, where=self._where) from None
+            raise journal_error(getattr(error, "orig", error), where=self._where) from None
 
 
 def open_journal(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy.dialects.sqlite import dialect
 
 from lane_controller.core.journalled import AppendEvent, JournalImage, OpenSegment
 from lane_controller.store.schema import (
@@ -19,6 +20,14 @@ from tolling.canonical import from_canonical
 from tolling.chain import Anchor, SealedRecord, anchor_of
 from tolling.ids import LaneId, PlazaId
 from tolling.messages import AlarmNotice, LaneNotice
+
+_BEHIND = (
+    select(records)
+    .where(records.c.epoch == bindparam("epoch"), records.c.seq > bindparam("after_seq"))
+    .order_by(records.c.seq)
+)
+_RECORDS_AFTER = f"{_BEHIND.compile(dialect=dialect(paramstyle='named'))} LIMIT :most"
+"""As text, made once: every passage's record is read so for its upload."""
 
 
 def read_segments(connection: Connection) -> tuple[int, ...]:
@@ -70,12 +79,8 @@ def records_after(
     connection: Connection, epoch: int, after_seq: int, limit: int
 ) -> tuple[SealedRecord, ...]:
     """Return at most *limit* sealed records of *epoch* behind *after_seq*, in order."""
-    rows = connection.execute(
-        select(records)
-        .where(records.c.epoch == epoch, records.c.seq > after_seq)
-        .order_by(records.c.seq)
-        .limit(limit)
-    )
+    bounds = {"epoch": epoch, "after_seq": after_seq, "most": limit}
+    rows = connection.exec_driver_sql(_RECORDS_AFTER, bounds)
     return tuple(
         SealedRecord(
             plaza_id=PlazaId(row.plaza_id),

@@ -19,11 +19,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from plaza_server.api import (
     commands,
     entries,
+    fares,
     health,
     lanes,
+    open_orders,
     operators,
     payments,
+    platforms,
+    receipts,
+    reconciliations,
     records,
+    refunds,
+    roots,
     tariffs,
 )
 from plaza_server.api.documents import COMPONENTS
@@ -37,6 +44,7 @@ from plaza_server.api.problems import (
     on_toll_error,
     problem_response,
 )
+from plaza_server.api.public import RateBound
 from plaza_server.shell.runner import place_of
 from tolling.errors import TollError
 
@@ -82,8 +90,13 @@ def make_app(plaza: Plaza) -> FastAPI:
         redoc_url=None,
     )
     app.state.plaza = plaza
+    app.state.public_rate = RateBound()
     for part in (payments, records, entries, tariffs, lanes, operators, commands, health):
         app.include_router(part.router)
+    for part in (open_orders, platforms, reconciliations, refunds):
+        app.include_router(part.router)
+    for router in (fares.router, receipts.router, receipts.pages, roots.router):
+        app.include_router(router)
     app.add_exception_handler(ApiProblemError, on_api_problem)
     app.add_exception_handler(TollError, on_toll_error)
     app.add_exception_handler(RequestValidationError, on_bad_parameter)

@@ -13,17 +13,21 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from plaza_server.api.problems import ApiProblemError, crashed, of_engine
 from plaza_server.engine import Problem
-from plaza_server.shell.clock import Clock
+from plaza_server.rules.claims import TWO_PERSON_ABOVE_FEN
+from plaza_server.shell.bills import BillDesk
+from plaza_server.shell.clock import Clock, new_boot_id
 from plaza_server.shell.metrics import Metrics
 from plaza_server.shell.reader import Reader
+from plaza_server.shell.roots import RootKeeper
 from plaza_server.shell.runner import Answered, Crashed, PlazaRunner
 from plaza_server.shell.signing import SigningKey
 from plaza_server.shell.staff import StaffBook
 from plaza_server.store import queries, tokens
 from tolling.clock import NS_PER_S
 from tolling.errors import RefusedError
-from tolling.ids import LaneId, PlazaId
+from tolling.ids import BootId, LaneId, PlazaId
 from tolling.messages import CommandResult, OperatorCommand
+from tolling.paycodes import Wallet
 
 _T = TypeVar("_T")
 TOKEN_LIFE_NS = 30 * NS_PER_S
@@ -49,6 +53,17 @@ class Caller:
     admin: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformRoute:
+    """One row of the routing table: a platform and whose codes it takes."""
+
+    name: str
+    wallets: tuple[Wallet, ...]
+    enabled: bool
+    fee_rate_bp: int
+    """What the platform keeps of each payment, in hundredths of a percent."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Plaza:
     """The parts behind the API."""
@@ -66,6 +81,18 @@ class Plaza:
     """SHA-256 of the admin token, hex."""
     channels: Callable[[], dict[str, int | None]]
     """Platform name -> clock skew in milliseconds."""
+    routes: tuple[PlatformRoute, ...] = ()
+    """The routing table of the plaza file, also of platforms that are turned off."""
+    roots: RootKeeper
+    """Closes the log of all records, day by day."""
+    bills: BillDesk
+    """Takes the platforms' daily bills and reconciles them."""
+    two_person_above_fen: int = TWO_PERSON_ABOVE_FEN
+    """A passage whose claims sum to more needs another person to approve."""
+    desk_id: BootId = field(default_factory=new_boot_id)
+    """Names the ledger stream of what people decide here."""
+    public_url: str = ""
+    """Where the public finds this plaza; empty: where it was asked."""
     simulation: bool = False
     """No real money moves here."""
     publisher: CommandPublisher | None = None

@@ -16,6 +16,7 @@ from plaza_server.rules.units import PutSet
 from plaza_server.store import queries
 from tolling import wire
 from tolling.canonical import from_canonical
+from tolling.clock import WallTime
 from tolling.errors import RefusedError
 from tolling.signed_sets import SetKind, SignedSet, wrap_tariff
 from tolling.tariffs import EntrySource, Quote, TariffSet, in_force, quote
@@ -129,18 +130,38 @@ async def fare(
 ) -> Response:
     """Quote by the lane's own function over the set in force; no station = the farthest."""
     del caller
-    now = plaza.clock.wall()
-    sets = await plaza.reader.read(queries.current_sets, SetKind.TARIFF, now.utc_ms)
+    found = await quote_now(
+        plaza,
+        wall=plaza.clock.wall(),
+        entry_station=entry_station,
+        vehicle_class=vehicle_class,
+        vehicle_kind=vehicle_kind,
+    )
+    return json_answer(_quote, found)
+
+
+async def quote_now(
+    plaza: Plaza,
+    *,
+    wall: WallTime,
+    entry_station: str | None,
+    vehicle_class: VehicleClass,
+    vehicle_kind: VehicleKind,
+) -> Quote:
+    """Return the toll by the set in force at *wall*.
+
+    Raises: ApiProblemError: 404, no set is in force. TariffGapError: no row covers it.
+    """
+    sets = await plaza.reader.read(queries.current_sets, SetKind.TARIFF, wall.utc_ms)
     tariffs = [from_canonical(TariffSet, each.content.encode("utf-8")) for each in sets]
-    started = [each for each in tariffs if each.effective_from_ms <= now.utc_ms]
+    started = [each for each in tariffs if each.effective_from_ms <= wall.utc_ms]
     if not started:
         raise _none()
     first = max(started, key=lambda each: (each.effective_from_ms, each.version))
-    found = quote(
-        in_force(tariffs, current=first, now=now),
+    return quote(
+        in_force(tariffs, current=first, now=wall),
         entry_station=entry_station,
         entry_source=EntrySource.DECLARED,
         vehicle_class=vehicle_class,
         vehicle_kind=vehicle_kind,
     )
-    return json_answer(_quote, found)

@@ -13,7 +13,7 @@ from plaza_server.engine.effects import (
     ProblemCode,
     Wake,
 )
-from plaza_server.engine.engine import PlazaEngine
+from plaza_server.engine.engine import SWEEP_TIMER, PlazaEngine
 from plaza_server.engine.inputs import (
     CancelRequested,
     CommitFailed,
@@ -24,6 +24,7 @@ from plaza_server.engine.inputs import (
     PaymentPolled,
     PaymentRequested,
     PlatformAnswered,
+    PlatformProbed,
     RecordsUploaded,
     RequestDropped,
     Started,
@@ -32,6 +33,7 @@ from plaza_server.engine.inputs import (
 from plaza_server.rules.calls import CallKind
 
 __all__ = [
+    "SWEEP_TIMER",
     "Alarm",
     "Answer",
     "CallKind",
@@ -50,6 +52,7 @@ __all__ = [
     "PaymentRequested",
     "PlatformAnswered",
     "PlatformCall",
+    "PlatformProbed",
     "PlazaEngine",
     "Problem",
     "ProblemCode",

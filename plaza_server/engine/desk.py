@@ -31,6 +31,8 @@ class EngineConfig:
     """Which platform takes which wallet's codes."""
     exclusive: bool
     """This is the only process on its store."""
+    payee: str | None = None
+    """Whose tolls are taken here, as revenue accounts name it; None: the plaza's own."""
 
 
 class Desk(Generic[_Then]):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from plaza_server.rules.calls import CallKind
+from plaza_server.rules.claims import RefundOrder
 from plaza_server.rules.orders import Order
 from plaza_server.rules.units import Unit
 from tolling.alarms import AlarmCode
@@ -56,7 +57,8 @@ class PlatformCall:
     call_id: str
     platform: str
     kind: CallKind
-    order: Order
+    order: Order | RefundOrder
+    """A claim's refund shows itself as its order with the refund's own number and amount."""
     deadline_ms: int
     request_id: str | None
     """Of PAY: the request whose pay code is to be spent, and forgotten with this call."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
+from plaza_server.engine.claims import Claims
 from plaza_server.engine.desk import Desk, EngineConfig
 from plaza_server.engine.effects import Effect, ForgetCode, ProblemCode, Wake
 from plaza_server.engine.inputs import (
@@ -25,6 +26,7 @@ from plaza_server.engine.inputs import (
     PaymentPolled,
     PaymentRequested,
     PlatformAnswered,
+    PlatformProbed,
     RecordsUploaded,
     RequestDropped,
     Started,
@@ -38,6 +40,7 @@ from plaza_server.engine.tasks import (
     ThenAdopt,
     ThenAlarm,
     ThenCancel,
+    ThenClaim,
     ThenEntry,
     ThenEpoch,
     ThenFact,
@@ -50,6 +53,7 @@ from plaza_server.engine.tasks import (
 )
 from plaza_server.engine.waiting import Waiting
 from plaza_server.rules.breaker import Breaker
+from plaza_server.rules.claims_units import ClaimChanged
 from plaza_server.rules.facts import TurnDown
 from plaza_server.rules.limits import (
     ANSWER_MARGIN_MS,
@@ -83,8 +87,10 @@ from tolling.clock import NS_PER_MS
 from tolling.ids import LaneId, parse_out_trade_no, parse_passage_id
 from tolling.messages import EnrolmentAnswer, EntryAnswer, EntryFound, RecordsAnswer
 from tolling.orders import NextStep, ReasonCode
+from tolling.paycodes import Wallet
 
-_SWEEP_TIMER = "sweep"
+SWEEP_TIMER = "sweep"
+"""Looks for work that other processes or people left."""
 
 
 class PlazaEngine:
@@ -95,6 +101,7 @@ class PlazaEngine:
         self._waiting = Waiting(self._desk)
         self._platforms = Platforms(self._desk)
         self._resolver = Resolver(self._desk, self._platforms, self._waiting)
+        self._claims = Claims(self._desk, self._platforms)
         self._unsaved_alarms: dict[tuple[str, str], ThenAlarm] = {}
         """Alarms whose commit failed, the latest of each: committed with the next sweep."""
         self._anchors: dict[LaneId, Anchor] = {}
@@ -131,7 +138,10 @@ class PlazaEngine:
                 if then is not None:
                     self._commit_failed(then)
             case PlatformAnswered():
-                self._resolver.answered(given.call_id, given.outcome)
+                self._resolver.answered(given.call_id, given.outcome, given.skew_ms)
+                self._claims.answered(given.call_id, given.outcome, given.skew_ms)
+            case PlatformProbed():
+                self._platforms.probed(given.platform, given.outcome, given.skew_ms)
             case Wakeup():
                 self._woke(given.timer_id)
             case _:
@@ -147,6 +157,11 @@ class PlazaEngine:
     def suspended(self) -> tuple[str, ...]:
         """Names of platforms that take no new payments, sorted."""
         return self._platforms.suspended
+
+    @property
+    def wallets_off(self) -> tuple[Wallet, ...]:
+        """Return whose codes no platform takes now, sorted."""
+        return self._platforms.wallets_off
 
     def breaker_of(self, platform: str) -> Breaker:
         """Return a platform's standing with this process."""
@@ -175,6 +190,7 @@ class PlazaEngine:
             owner=lease.owner,
             lease_until_ms=lease.until_ms,
             at=self._desk.moment(),
+            payee=self._desk.config.payee,
         )
         wait_ms = max(0, min(request.deadline_ms, LONG_POLL_LIMIT_MS) - ANSWER_MARGIN_MS)
         self._waiting.hold(
@@ -344,6 +360,7 @@ class PlazaEngine:
             records=records,
             lease=self._desk.lease(),
             at=self._desk.moment(),
+            payee=self._desk.config.payee,
         )
         self._desk.commit(unit, ThenRecords(request_id=given.request_id))
 
@@ -377,7 +394,10 @@ class PlazaEngine:
             return
         self._anchors[anchor.lane_id] = anchor
         enrolled = EnrolmentAnswer(
-            epoch=anchor.epoch, anchor=anchor, server_utc_ms=self._desk.wall_ms
+            epoch=anchor.epoch,
+            anchor=anchor,
+            server_utc_ms=self._desk.wall_ms,
+            wallets_off=self._platforms.wallets_off,
         )
         self._waiting.answer(request_id, enrolled)
 
@@ -413,6 +433,9 @@ class PlazaEngine:
             case ThenSweep():
                 assert isinstance(result, Swept)
                 self._swept(result)
+            case ThenClaim():
+                assert isinstance(result, ClaimChanged)
+                self._claims.committed(then, result)
             case ThenAlarm():
                 if result is True:
                     self._desk.alarms((then.note,))
@@ -433,13 +456,15 @@ class PlazaEngine:
                 self._fail_store(then.waiter.request_id)
             case ThenFact():
                 self._resolver.failed(then)
+            case ThenClaim():
+                self._claims.failed(then)
             case ThenAlarm():
                 self._unsaved_alarms[then.note.code.value, then.note.subject] = then
             case ThenSweep() | ThenAdopt():
                 pass
             case _:
                 assert_never(then)
-        self._desk.emit(Wake(timer_id=_SWEEP_TIMER, after_ms=SWEEP_GAP_MS))
+        self._desk.emit(Wake(timer_id=SWEEP_TIMER, after_ms=SWEEP_GAP_MS))
 
     def _fail_store(self, request_id: str) -> None:
         what = "the store could not keep it; nothing is promised. Ask for the order's state"
@@ -455,6 +480,8 @@ class PlazaEngine:
     def _swept(self, swept: Swept) -> None:
         for order in swept.taken:
             self._resolver.took(order)
+        for work in swept.claims:
+            self._claims.took(work)
         for number, version in swept.own:
             job = self._resolver.job(number)
             if job is None or job.order.version < version:
@@ -462,15 +489,16 @@ class PlazaEngine:
         after = SWEEP_GAP_EXCLUSIVE_MS if self._desk.config.exclusive else SWEEP_GAP_MS
         if len(swept.taken) >= SWEEP_LIMIT:
             after = SWEEP_AGAIN_MS
-        self._desk.emit(Wake(timer_id=_SWEEP_TIMER, after_ms=after))
+        self._desk.emit(Wake(timer_id=SWEEP_TIMER, after_ms=after))
 
     def _woke(self, timer_id: str) -> None:
-        if timer_id == _SWEEP_TIMER:
+        if timer_id == SWEEP_TIMER:
             self._sweep()
             return
         request_id = self._waiting.request_of(timer_id)
         if request_id is None:
             self._resolver.woke(timer_id)
+            self._claims.woke(timer_id)
             return
         waiter = self._waiting.held(request_id)
         if waiter is None:

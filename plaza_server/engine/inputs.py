@@ -114,6 +114,20 @@ class PlatformAnswered(_Input):
 
     call_id: str
     outcome: PlatformOutcome
+    skew_ms: int | None = None
+    """The platform's clock minus ours, 1 s coarse; None: no answer, or one without its time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformProbed(_Input):
+    """What a probe of a platform brought: about no order, so it moves none; it tells whether the
+    platform is well."""
+
+    platform: str
+    outcome: PlatformOutcome
+    """NotThere where key, clock, account and line are good."""
+    skew_ms: int | None = None
+    """As in PlatformAnswered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,5 +149,6 @@ Input = (
     | Committed
     | CommitFailed
     | PlatformAnswered
+    | PlatformProbed
     | Wakeup
 )

@@ -125,13 +125,14 @@ class Resolver:
 
     # ---- answers of platforms ----
 
-    def answered(self, call_id: str, outcome: PlatformOutcome) -> None:
+    def answered(self, call_id: str, outcome: PlatformOutcome, skew_ms: int | None = None) -> None:
         """Take what a call brought; an answer to a call that is no longer out is dropped."""
         out = self._calls.pop(call_id, None)
         if out is None:
             return
         self._desk.emit(CancelWake(timer_id=_CALL_TIMER + call_id))
         self._platforms.heard(out.platform, outcome, is_pay=out.kind is CallKind.PAY)
+        self._platforms.compared(out.platform, outcome, skew_ms)
         job = self._jobs.get(out.out_trade_no)
         if job is None or job.call_id != call_id:
             return
@@ -173,8 +174,9 @@ class Resolver:
         if self._commit(job, fact):
             return
         calm = job.commits == 0 and not job.unsaved and same
-        if calm and schedule.wants_cancel(job.order, job.trail, outcome):
-            job.trail = schedule.cancel_sent(job.trail, now_ns=self._desk.now_ns)
+        now_ns = self._desk.now_ns
+        if calm and schedule.wants_cancel(job.order, job.trail, outcome, now_ns=now_ns):
+            job.trail = schedule.cancel_sent(job.trail, now_ns=now_ns)
             self._call(job, CallKind.CANCEL)
             return
         self._waiting.release(job)

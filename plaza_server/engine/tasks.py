@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from plaza_server.rules.calls import CallKind
+from plaza_server.rules.claims import ClaimFact
 from plaza_server.rules.facts import OrderFact
 from plaza_server.rules.orders import AlarmNote, Order
 from plaza_server.rules.schedule import Phase, Trail
@@ -141,6 +142,14 @@ class ThenSweep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ThenClaim:
+    """A fact was applied to a claim."""
+
+    claim_id: str
+    fact: ClaimFact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ThenAlarm:
     """An alarm of the engine's own was stored."""
 
@@ -158,4 +167,5 @@ Then = (
     | ThenEpoch
     | ThenSweep
     | ThenAlarm
+    | ThenClaim
 )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 from tolling.ids import LaneId, OutRefundNo, OutTradeNo
@@ -61,10 +63,16 @@ class PlatformOrder(Protocol):
         """Our number of its refund, once there is one."""
 
     @property
+    def refund_txn_time(self) -> str:
+        """yyyyMMddHHmmss in Beijing, fixed before the refund's first call and the same in all of
+        them: with its number, UnionPay's key of a refund."""
+
+    @property
     def refund_fen(self) -> int:
         """What a refund gives back, 1 and up once there is one."""
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_ANSWER_BYTES = 64 * 1024
 """Far above any answer to a call; what is longer is not read to its end."""
 
@@ -91,3 +99,15 @@ class HttpAnswer:
         """Return the first header of that name in any case; empty where there is none."""
         wanted = name.lower()
         return next((value for key, value in self.headers if key.lower() == wanted), "")
+
+
+def skew_of(answer: HttpAnswer, *, now_ms: int) -> int | None:
+    """Return the platform's clock minus ours by the Date header, 1 s coarse; None without one."""
+    try:
+        said = parsedate_to_datetime(answer.header("Date"))
+        if said.tzinfo is None:
+            return None
+        # The header drops the part under a second, half a second on average.
+        return (said - _EPOCH) // timedelta(milliseconds=1) + 500 - now_ms
+    except (ValueError, OverflowError):
+        return None

@@ -17,7 +17,8 @@ from tolling.errors import BadInputError
 
 MIN_RSA_BITS = 2048
 """RSA2 asks for 2048; the platforms take nothing shorter."""
-_PROBE = b"open-toll-lane key self-test"
+KEY_PROBE = b"open-toll-lane key self-test"
+"""Signed at start with every private key, and never sent."""
 
 
 def rsa_signer(path: Path) -> Signer:
@@ -26,7 +27,7 @@ def rsa_signer(path: Path) -> Signer:
     Raises: BadInputError: no such file, no PEM, no RSA key, under 2048 bits, or it cannot sign.
     """
     try:
-        key = serialization.load_pem_private_key(_read(path), password=None)
+        key = serialization.load_pem_private_key(read_key_file(path), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise BadInputError(where=str(path), what="no unencrypted PEM private key") from None
     if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < MIN_RSA_BITS:
@@ -36,7 +37,7 @@ def rsa_signer(path: Path) -> Signer:
     def sign(message: bytes) -> bytes:
         return private.sign(message, padding.PKCS1v15(), hashes.SHA256())
 
-    if not _check_of(private.public_key())(sign(_PROBE), _PROBE):
+    if not check_of(private.public_key())(sign(KEY_PROBE), KEY_PROBE):
         raise BadInputError(where=str(path), what="the key does not verify what it signs")
     return sign
 
@@ -47,12 +48,12 @@ def rsa_check(path: Path) -> SignatureCheck:
     Raises: BadInputError: no such file, no PEM, no RSA key, or under 2048 bits.
     """
     try:
-        key = serialization.load_pem_public_key(_read(path))
+        key = serialization.load_pem_public_key(read_key_file(path))
     except (ValueError, UnsupportedAlgorithm):
         raise BadInputError(where=str(path), what="no PEM public key") from None
     if not isinstance(key, rsa.RSAPublicKey) or key.key_size < MIN_RSA_BITS:
         raise BadInputError(where=str(path), what=f"no RSA key of {MIN_RSA_BITS} bits or more")
-    return _check_of(key)
+    return check_of(key)
 
 
 def refuse_own_key(sign: Signer, check: SignatureCheck, *, where: str) -> None:
@@ -61,7 +62,7 @@ def refuse_own_key(sign: Signer, check: SignatureCheck, *, where: str) -> None:
 
     Raises: BadInputError: the platform's key file holds our application's key.
     """
-    if check(sign(_PROBE), _PROBE):
+    if check(sign(KEY_PROBE), KEY_PROBE):
         raise BadInputError(
             where=where,
             what="this is our own public key, not the platform's",
@@ -69,14 +70,17 @@ def refuse_own_key(sign: Signer, check: SignatureCheck, *, where: str) -> None:
         )
 
 
-def _read(path: Path) -> bytes:
+def read_key_file(path: Path) -> bytes:
+    """Return a key file's bytes. Raises: BadInputError: it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
         raise BadInputError(where=str(path), what=error.strerror or "cannot be read") from None
 
 
-def _check_of(key: rsa.RSAPublicKey) -> SignatureCheck:
+def check_of(key: rsa.RSAPublicKey) -> SignatureCheck:
+    """Return the verifier (SHA256withRSA, PKCS#1 v1.5) of a public key. It never raises."""
+
     def check(signature: bytes, message: bytes) -> bool:
         try:
             key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())

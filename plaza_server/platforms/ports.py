@@ -46,7 +46,8 @@ class PlatformClient(Protocol):
 
     @property
     def skew_ms(self) -> int | None:
-        """Platform clock minus ours by the last answer, 1 s coarse; None before the first."""
+        """Platform clock minus ours by the last answer, 1 s coarse; None before the first, and
+        where it did not tell."""
 
     async def start(self) -> None:
         """Open the session. Called once, inside the running loop."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from plaza_server.rules.outcomes import PayOutcome, QueryOutcome, RefundOutcome
+from plaza_server.rules.outcomes import Paid, PayOutcome, QueryOutcome, RefundOutcome
 from tolling.ids import OutRefundNo
 from tolling.orders import NextStep, ReasonCode
 
@@ -86,6 +86,19 @@ class RefundAnswered:
     by_query: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillShows:
+    """The platform's bill lists the order: final proof that it was captured."""
+
+    outcome: Paid
+    """As billed; ``refunded_fen``: what the bills prove as given back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillLacks:
+    """Every bill that could list the order is here and none does: final proof that it was not."""
+
+
 OrderFact = (
     SendPay
     | TurnDown
@@ -96,4 +109,6 @@ OrderFact = (
     | RecordSaid
     | RefundStarted
     | RefundAnswered
+    | BillShows
+    | BillLacks
 )

@@ -1,15 +1,11 @@
-"""The ledger: a chart of accounts and immutable transfers between them.
+"""The ledger: immutable transfers between the accounts of the chart.
 
-Strategy. A transfer moves one amount from one account to another and is never changed. Sending pay
-writes a *pending* transfer clearing -> suspense; a later row posts or voids it, so an unknown order
-stays pending in the books too. Balances are sums of posted rows and are stored nowhere. Ids follow
-from what the transfer is about, so the same fact can never be booked twice.
-
-    clearing:<platform>  what a platform holds for us (asset; debited by captures)
-    suspense             captured, and no record has said yet for which passage
-    refund_due           captured, and to be given back
-    revenue              tolls earned: only a sealed record leads here
-    cash, etc            what drawers hold, what ETC issuers owe
+Strategy. A transfer moves one amount from one account to another and is never changed; which kinds
+of accounts it may join stands in a table (ledger_accounts.py). Sending pay writes a *pending*
+transfer clearing -> suspense; a later row posts or voids it, so an unknown order stays pending in
+the books too. Balances are sums of posted rows and are stored nowhere. Ids follow from what the
+transfer is about, so the same fact can never be booked twice. Rows are chained (ledger_chain.py)
+where they are written.
 """
 
 from __future__ import annotations
@@ -18,28 +14,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from plaza_server.rules.ledger_accounts import (
+    ETC,
+    REFUND_DUE,
+    SUSPENSE,
+    cash_lane,
+    clearing,
+    is_account,
+    may_transfer,
+    revenue,
+)
 from tolling.ids import OutTradeNo
 from tolling.money import MAX_FEN
-
-SUSPENSE = "suspense"
-REFUND_DUE = "refund_due"
-REVENUE = "revenue"
-CASH = "cash"
-ETC = "etc"
-_CLEARING = "clearing:"
-
-
-def clearing(platform: str) -> str:
-    """Return the account of what *platform* holds for us."""
-    assert platform, "a tombstone moves no money"
-    return f"{_CLEARING}{platform}"
-
-
-def is_account(name: str) -> bool:
-    """Return whether *name* is an account of the chart."""
-    return name in {SUSPENSE, REFUND_DUE, REVENUE, CASH, ETC} or (
-        name.startswith(_CLEARING) and len(name) > len(_CLEARING)
-    )
+from tolling.records import Leg, Tender
 
 
 class TransferKind(StrEnum):
@@ -79,7 +66,7 @@ class Transfer:
         assert 0 < self.amount_fen < MAX_FEN, "a transfer moves money"
         assert is_account(self.debit), "no such account"
         assert is_account(self.credit), "no such account"
-        assert self.debit != self.credit, "a transfer goes from one account to another"
+        assert may_transfer(self.debit, self.credit), "no transfer goes between such accounts"
         ends = self.kind in {TransferKind.POST, TransferKind.VOID}
         assert ends == (self.pending_id is not None), "post and void name their pending row"
 
@@ -121,13 +108,13 @@ def capture_direct(order: OutTradeNo, platform: str, amount_fen: int) -> Transfe
     )
 
 
-def to_revenue(order: OutTradeNo, amount_fen: int) -> Transfer:
+def to_revenue(order: OutTradeNo, platform: str, payee: str, amount_fen: int) -> Transfer:
     """Return suspense -> revenue: the passage's record names this order."""
     return Transfer(
         transfer_id=f"{order}/revenue",
         kind=TransferKind.POSTED,
         debit=SUSPENSE,
-        credit=REVENUE,
+        credit=revenue(platform, payee),
         amount_fen=amount_fen,
         out_trade_no=order,
     )
@@ -158,15 +145,27 @@ def refund_made(order: OutTradeNo, platform: str, amount_fen: int) -> Transfer:
     )
 
 
-def leg_to_revenue(place: str, number: int, account: str, amount_fen: int) -> Transfer:
-    """Return cash or ETC -> revenue for leg *number* of the record at *place* (lane/epoch/seq)."""
-    assert account in {CASH, ETC}
+LOCAL_TENDERS = frozenset({Tender.CASH, Tender.ETC})
+"""Tenders no platform captures: the record alone books their legs."""
+
+
+def leg_id(place: str, number: int) -> str:
+    """Return the id of the transfer of leg *number* (from 1) of the record at *place*."""
+    return f"{place}/leg/{number}"
+
+
+def leg_to_revenue(place: str, number: int, leg: Leg, *, lane: str, payee: str) -> Transfer:
+    """Return drawer or ETC -> revenue for a leg of the record at *place* (lane/epoch/seq).
+
+    Args:   number: which leg of the record it is, from 1.
+    """
+    assert leg.tender in LOCAL_TENDERS
     return Transfer(
-        transfer_id=f"{place}/leg/{number}",
+        transfer_id=leg_id(place, number),
         kind=TransferKind.POSTED,
-        debit=account,
-        credit=REVENUE,
-        amount_fen=amount_fen,
+        debit=cash_lane(lane) if leg.tender is Tender.CASH else ETC,
+        credit=revenue(leg.tender.value, payee),
+        amount_fen=leg.amount_fen,
         out_trade_no=None,
     )
 

@@ -29,6 +29,10 @@ UNKNOWN_LIMIT_MS = 8_000
 WAITING_LIMIT_MS = 40_000
 """A waiting order is cancelled this long after pay was sent; WeChat revokes code orders at 45 s
 itself."""
+WECHAT_CANCEL_FROM_MS = 15_000
+"""WeChat carries out no reverse earlier than this after pay (facts: payments 1b, timings)."""
+WECHAT_REVOKES_AFTER_MS = 45_000
+"""WeChat revokes an unpaid code order by itself."""
 CANCEL_ANSWER_MS = 1_500
 """A cancel request is answered within this; the lane locks cash for at most 2 s (cash_begin)."""
 LONG_POLL_LIMIT_MS = 60_000

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from plaza_server.rules import ledger
 from plaza_server.rules.facts import (
+    BillShows,
     CancelAsked,
     OrderFact,
     PayAnswered,
@@ -30,6 +31,7 @@ _EVIDENCE_REASON = {
     Evidence.GARBLED: ReasonCode.BAD_ANSWER,
     Evidence.FOREIGN: ReasonCode.BAD_ANSWER,
     Evidence.PLATFORM_UNSURE: ReasonCode.PLATFORM_TROUBLE,
+    Evidence.SIGN_TEST: ReasonCode.BAD_ANSWER,
 }
 assert set(_EVIDENCE_REASON) == set(Evidence)
 
@@ -53,10 +55,10 @@ def move(
             return _captured(moved, before, fact, event, at)
         case E.GAVE_BACK:
             return _gave_back(moved, before, fact, at)
-        case E.ABSENT_PROVEN | E.REFUSED:
+        case E.ABSENT_PROVEN | E.BILL_LACKS | E.REFUSED:
             return _ended_unpaid(moved, before, fact, event)
         case E.RECORD_NAMES:
-            return moved, (ledger.to_revenue(before.out_trade_no, before.captured_fen),)
+            return moved, (_to_revenue(before, before.captured_fen),)
         case E.RECORD_OMITS if before.state is S.PAID:
             return moved, (ledger.to_refund_due(before.out_trade_no, before.captured_fen),)
         case E.REFUND_STARTED:
@@ -83,6 +85,8 @@ def _reworded(moved: Order, before: Order, fact: OrderFact, event: OrderEvent) -
             return replace(moved, reason=ReasonCode.MERCHANT_TROUBLE, next=NextStep.OTHER_TENDER)
         evidence = fact.outcome.evidence if isinstance(fact.outcome, Unknown) else Evidence.GARBLED
         return replace(moved, reason=_EVIDENCE_REASON[evidence], next=NextStep.WAIT)
+    if event is E.NO_PROOF:
+        return moved
     if event is E.ENDED:
         return replace(moved, reason=ReasonCode.TIMED_OUT, next=NextStep.OTHER_TENDER)
     if event is E.RECORD_OMITS:
@@ -108,15 +112,20 @@ def _capture_rows(before: Order, amount_fen: int) -> tuple[Transfer, ...]:
     return tuple(rows)
 
 
+def _to_revenue(order: Order, amount_fen: int) -> Transfer:
+    return ledger.to_revenue(order.out_trade_no, order.platform, order.payee, amount_fen)
+
+
 def _captured(
     moved: Order, before: Order, fact: OrderFact, event: OrderEvent, at: Moment
 ) -> tuple[Order, tuple[Transfer, ...]]:
-    assert isinstance(fact, (PayAnswered, QueryAnswered))
+    assert isinstance(fact, (PayAnswered, QueryAnswered, BillShows))
     assert isinstance(fact.outcome, Paid)
-    by_query = isinstance(fact, QueryAnswered)
-    if before.state is S.PAID:
-        return replace(moved, proven=before.proven or by_query), ()
+    by_query = isinstance(fact, (QueryAnswered, BillShows))
     paid = fact.outcome
+    if before.state is S.PAID:
+        paid_at_ms = paid.paid_at_ms if before.paid_at_ms is None else before.paid_at_ms
+        return replace(moved, proven=before.proven or by_query, paid_at_ms=paid_at_ms), ()
     number, amount = before.out_trade_no, paid.captured_fen
     taken = replace(
         moved,
@@ -132,7 +141,7 @@ def _captured(
     rows = _capture_rows(before, amount)
     if event is E.CAPTURED:
         if before.record is RecordMark.NAMED:
-            rows = (*rows, ledger.to_revenue(number, amount))
+            rows = (*rows, _to_revenue(before, amount))
         return taken, rows
     reason = ReasonCode.AMOUNT_MISMATCH if event is E.CAPTURED_OTHER else ReasonCode.CANCELLED
     back = replace(taken, reason=reason, next=NextStep.OTHER_TENDER)
@@ -146,12 +155,13 @@ def _gave_back(
     if before.captured_fen > 0:
         row = ledger.refund_made(number, platform, before.refund_fen)
         return replace(moved, refunded_fen=before.captured_fen), (row,)
-    assert isinstance(fact, (PayAnswered, QueryAnswered))
-    amount, moment, txn = before.toll_fen, at.wall_ms, None
+    assert isinstance(fact, (PayAnswered, QueryAnswered, BillShows))
+    amount, paid_at_ms, txn = before.toll_fen, None, None
     if isinstance(fact.outcome, Closed) and fact.outcome.refunded_fen > 0:
         amount = fact.outcome.refunded_fen
     if isinstance(fact.outcome, Paid):
-        amount, txn = fact.outcome.captured_fen, fact.outcome.provider_txn_id
+        paid = fact.outcome
+        amount, paid_at_ms, txn = paid.captured_fen, paid.paid_at_ms, paid.provider_txn_id
     rows = (
         *_capture_rows(before, amount),
         ledger.to_refund_due(number, amount),
@@ -161,7 +171,8 @@ def _gave_back(
         moved,
         captured_fen=amount,
         refunded_fen=amount,
-        captured_ms=moment,
+        captured_ms=at.wall_ms,
+        paid_at_ms=paid_at_ms,
         provider_txn_id=txn,
         pending=False,
         next=NextStep.OTHER_TENDER,
@@ -177,6 +188,8 @@ def _ended_unpaid(
         number, platform = before.out_trade_no, before.platform
         rows = (ledger.capture_end(number, platform, before.toll_fen, post=False),)
     ended = replace(moved, pending=False)
+    if event is E.BILL_LACKS:
+        return replace(ended, proven=True, next=NextStep.OTHER_TENDER), rows
     if event is E.ABSENT_PROVEN:
         return replace(ended, proven=True), rows
     assert isinstance(fact, PayAnswered)

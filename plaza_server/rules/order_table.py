@@ -1,12 +1,13 @@
 """The state table of a payment order, as data: every (state, event) pair is a move, an ignore or an
 error.
 
-Strategy. An order moves on signed answers only. What proves nothing (NO_PROOF) turns a sent order
-into an unknown one and changes nothing else, ever. A capture is believed wherever it is found, also
-behind a refusal or a close, because the platform holds the money then: with no record yet the order
-is paid; where the passage's record left it out it is refund_due at once. Only two things are not
-believed at once: a capture while a cancel may still undo it, and an absence before the second
-query, 60 s after pay was sent. An illegal pair keeps the state and gives an alarm; it never raises.
+Strategy. An order moves on signed answers, and on the platform's daily bill, which is final proof.
+What proves nothing (NO_PROOF) turns a sent order into an unknown one and changes nothing else,
+ever. A capture is believed wherever it is found, also behind a refusal or a close, because the
+platform holds the money then: with no record yet the order is paid; where the passage's record left
+it out it is refund_due at once. Only two things are not believed at once: a
+capture while a cancel may still undo it, and an absence before the second query, 60 s after pay
+was sent. An illegal pair keeps the state and gives an alarm; it never raises.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ class OrderEvent(StrEnum):
     """Signed: the platform has no such order, for the first time or too early."""
     ABSENT_PROVEN = "absent_proven"
     """Signed: closed or not there, by the second query, late enough."""
+    BILL_LACKS = "bill_lacks"
+    """The platform's bills are here, all that could list it, and none does."""
     GAVE_BACK = "gave_back"
     """Signed: it was captured and has been given back whole."""
     CANCEL_ASKED = "cancel_asked"
@@ -202,6 +205,14 @@ TABLE: dict[tuple[OrderState, OrderEvent], Rule] = {
         (_CREATED, Illegal(_NEVER_SENT)),
         ({S.SENT, S.WAITING, S.UNKNOWN}, Illegal("it was not cancelled first")),
         ({S.CLOSING}, Go(S.CLOSED)),
+        ({S.REFUSED}, Go(S.REFUSED)),
+        ({S.CLOSED}, Ignore("it is closed")),
+        (_PAID | _BACK, Illegal(_DENIED)),
+    ),
+    **_row(
+        E.BILL_LACKS,
+        (_CREATED, Illegal(_NEVER_SENT)),
+        (_ASKED, Go(S.CLOSED)),
         ({S.REFUSED}, Go(S.REFUSED)),
         ({S.CLOSED}, Ignore("it is closed")),
         (_PAID | _BACK, Illegal(_DENIED)),

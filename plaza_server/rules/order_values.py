@@ -21,6 +21,7 @@ from tolling.ids import (
     PassageId,
     make_out_trade_no,
     parse_out_trade_no,
+    parse_passage_id,
 )
 from tolling.messages import PaymentAnswer, PaymentRequest
 from tolling.orders import OPEN_STATES, NextStep, OrderState, ReasonCode
@@ -61,6 +62,8 @@ class Order:
     lane_id: LaneId
     platform: str
     """Name of the platform asked; empty for a tombstone."""
+    payee: str
+    """Whose toll it is: names the revenue account; empty for a tombstone."""
     wallet: Wallet | None
     toll_fen: int
     """What is asked; 0 for a tombstone."""
@@ -111,6 +114,12 @@ class Order:
         return self.captured_fen - self.refunded_fen
 
     @property
+    def refund_txn_time(self) -> str:
+        """The time that goes with the refund's number: never changes, so two calls of one refund
+        are one to a platform that knows refunds by number and time."""
+        return self.txn_time if self.captured_ms is None else beijing_digits(self.captured_ms)
+
+    @property
     def is_open(self) -> bool:
         """Whether it is undecided."""
         return self.state in OPEN_STATES
@@ -136,8 +145,12 @@ def new_order(
     owner: BootId,
     lease_until_ms: int,
     at: Moment,
+    payee: str | None = None,
 ) -> Order:
-    """Return the order of *request*, created and not sent, with every number its platform needs."""
+    """Return the order of *request*, created and not sent, with every number its platform needs.
+
+    Args:   payee: whose toll it is; None: the plaza's own.
+    """
     plate = request.plate or "无牌"
     subject = f"{plaza_name} 通行费 {plate} {int(request.vehicle_class)}型"
     return Order(
@@ -146,6 +159,7 @@ def new_order(
         attempt=request.attempt,
         lane_id=request.lane_id,
         platform=platform,
+        payee=payee or parse_passage_id(request.passage_id).plaza_id,
         wallet=request.wallet,
         toll_fen=request.toll_fen,
         tariff_id=request.tariff_id,
@@ -188,6 +202,7 @@ def tombstone(number: OutTradeNo, lane: LaneId, *, owner: BootId, at: Moment) ->
         attempt=attempt,
         lane_id=lane,
         platform="",
+        payee="",
         wallet=None,
         toll_fen=0,
         tariff_id="",

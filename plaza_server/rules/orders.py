@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from plaza_server.rules.facts import (
+    BillLacks,
+    BillShows,
     CancelAsked,
     OrderFact,
     PayAnswered,
@@ -125,7 +127,7 @@ class Applied:
     event: OrderEvent
     verdict: Verdict
     why: str
-    """Empty where it moved."""
+    """Empty where it moved, but by a bill: the order's history says so."""
     transfers: tuple[Transfer, ...] = ()
     alarms: tuple[AlarmNote, ...] = ()
     difference: Difference | None = None
@@ -157,6 +159,10 @@ def event_of(order: Order, fact: OrderFact) -> OrderEvent:
             return E.REFUND_STARTED
         case RefundAnswered():
             return _refund_event(order, fact)
+        case BillShows():
+            return _bill_event(order, fact)
+        case BillLacks():
+            return E.BILL_LACKS
 
 
 def _pay_event(order: Order, fact: PayAnswered) -> OrderEvent:
@@ -222,7 +228,21 @@ def _refund_event(order: Order, fact: RefundAnswered) -> OrderEvent:
     return E.REFUND_OPEN
 
 
+def _bill_event(order: Order, fact: BillShows) -> OrderEvent:
+    """Class what a bill lists: a day later no cancel can undo it, and the amount is the last
+    word."""
+    whole = fact.outcome.refunded_fen >= order.captured_fen > 0
+    if whole and order.state in CAPTURED_STATES - {S.PAID, S.REFUNDED}:
+        return E.GAVE_BACK
+    return _capture_event(order, fact.outcome, cancel_out=False)
+
+
 # ---- events to changes ----
+
+_BY_BILL: dict[type, str] = {
+    BillShows: "the platform's bill lists it",
+    BillLacks: "no bill of the platform lists it",
+}
 
 
 def apply(order: Order, fact: OrderFact, *, at: Moment) -> Applied:
@@ -248,7 +268,7 @@ def apply(order: Order, fact: OrderFact, *, at: Moment) -> Applied:
                 order=_versioned(order, moved),
                 event=event,
                 verdict=Verdict.MOVED,
-                why="",
+                why=_BY_BILL.get(type(fact), ""),
                 transfers=transfers,
                 alarms=_alarms(order, moved, event),
                 difference=_amount_difference(order, fact, event),
@@ -285,16 +305,23 @@ def _illegal(before: Order, after: Order, fact: OrderFact, event: OrderEvent, wh
     )
 
 
+_CONTRADICTING = frozenset(
+    {E.CAPTURED_OTHER, E.GAVE_BACK, E.ABSENT_PROVEN, E.NOT_THERE, E.ENDED, E.BILL_LACKS}
+)
+"""What a platform cannot say of an order after what it signed before."""
+
+
 def _illegal_difference(order: Order, fact: OrderFact, event: OrderEvent) -> Difference | None:
     said = 0
     if isinstance(fact, RecordSaid) and fact.leg_fen is not None:
         said = fact.leg_fen
         back = order.state in CAPTURED_STATES
         kind = DifferenceKind.GIVEN_BACK if back else DifferenceKind.NOT_CAPTURED
-    elif event in {E.CAPTURED_OTHER, E.GAVE_BACK, E.ABSENT_PROVEN, E.NOT_THERE, E.ENDED}:
+    elif event in _CONTRADICTING:
         kind = DifferenceKind.PLATFORM
-        if isinstance(fact, (PayAnswered, QueryAnswered)) and isinstance(fact.outcome, Paid):
-            said = fact.outcome.captured_fen
+        told = fact.outcome if isinstance(fact, (PayAnswered, QueryAnswered, BillShows)) else None
+        if isinstance(told, Paid):
+            said = told.captured_fen
     else:
         return None
     return Difference(

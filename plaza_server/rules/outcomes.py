@@ -33,8 +33,11 @@ class Evidence(StrEnum):
     """Signed, but about another order number: alarm."""
     PLATFORM_UNSURE = "platform_unsure"
     """The platform says it does not know (20000, SYSTEM_ERROR)."""
+    SIGN_TEST = "sign_test"
+    """A platform tried whether we verify (WeChat's ``WECHATPAY/SIGNTEST/``): refused, no alarm."""
 
 
+NO_ANSWER = frozenset({Evidence.TIMEOUT, Evidence.NOT_SENT})
 ALARMING = frozenset({Evidence.BAD_SIGNATURE, Evidence.FOREIGN})
 
 
@@ -110,7 +113,7 @@ class RefundDone:
     """Signed: money was or had been given back for this refund number."""
 
     refunded_total_fen: int
-    """Over all refunds of the order."""
+    """Of a refund call: over all refunds of the order; of a refund query: under its number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

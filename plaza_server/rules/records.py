@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from plaza_server.rules.facts import RecordSaid
-from plaza_server.rules.ledger import CASH, ETC, Transfer, leg_to_revenue
+from plaza_server.rules.ledger import LOCAL_TENDERS, Transfer, leg_to_revenue
 from plaza_server.rules.orders import (
     AlarmNote,
     Applied,
@@ -29,7 +29,7 @@ from tolling.chain import SealedRecord
 from tolling.errors import BadInputError
 from tolling.ids import OutTradeNo, parse_out_trade_no, parse_passage_id
 from tolling.money import MAX_FEN
-from tolling.records import PassageRecord, Tender
+from tolling.records import PassageRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +76,18 @@ def open_record(sealed: SealedRecord) -> PassageRecord:
     return record
 
 
-def settle(record: PassageRecord, *, place: str, orders: Sequence[Order], at: Moment) -> Settled:
+def settle(
+    record: PassageRecord,
+    *,
+    place: str,
+    orders: Sequence[Order],
+    at: Moment,
+    payee: str | None = None,
+) -> Settled:
     """Return what *record*, at *place* in its chain, does.
 
     Args:   orders: every order the plaza has of this passage, named by the record or not.
+            payee: whose toll cash and ETC legs are; None: the plaza's own.
     """
     named: dict[OutTradeNo, int] = {
         leg.out_trade_no: leg.amount_fen for leg in record.legs if leg.out_trade_no is not None
@@ -110,18 +118,16 @@ def settle(record: PassageRecord, *, place: str, orders: Sequence[Order], at: Mo
         )
     return Settled(
         applied=applied,
-        transfers=_local_legs(record, place),
+        transfers=local_legs(record, place, payee or record.plaza_id),
         unbooked=tuple(unbooked),
         alarms=tuple(alarms),
     )
 
 
-_LOCAL = {Tender.CASH: CASH, Tender.ETC: ETC}
-
-
-def _local_legs(record: PassageRecord, place: str) -> tuple[Transfer, ...]:
+def local_legs(record: PassageRecord, place: str, payee: str) -> tuple[Transfer, ...]:
+    """Return the transfers of the legs that no order stands for."""
     return tuple(
-        leg_to_revenue(place, number, _LOCAL[leg.tender], leg.amount_fen)
+        leg_to_revenue(place, number, leg, lane=record.lane_id, payee=payee)
         for number, leg in enumerate(record.legs, start=1)
-        if leg.tender in _LOCAL
+        if leg.tender in LOCAL_TENDERS
     )

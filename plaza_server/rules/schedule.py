@@ -39,6 +39,7 @@ from plaza_server.rules.outcomes import (
     RefundRefused,
     Waiting,
 )
+from plaza_server.rules.policies import policy_of
 from tolling.clock import NS_PER_MS
 from tolling.orders import OrderState
 
@@ -195,11 +196,19 @@ def queried(trail: Trail, outcome: QueryOutcome, *, counts: bool, now_ns: int) -
             return trail
 
 
-def wants_cancel(order: Order, trail: Trail, outcome: QueryOutcome) -> bool:
+def cancel_wait_ms(order: Order, trail: Trail, *, now_ns: int) -> int:
+    """Return how long the platform still takes no cancel of *order*; 0: it takes one now."""
+    since = since_sent_ms(trail, now_ns=now_ns)
+    return max(0, policy_of(order.platform).cancel_from_ms - since)
+
+
+def wants_cancel(order: Order, trail: Trail, outcome: QueryOutcome, *, now_ns: int) -> bool:
     """Return whether a cancel has to follow this query at once, without a commit between them.
 
     An unknown answer is no reason to cancel: a cancel gives captured money back unasked.
     """
+    if cancel_wait_ms(order, trail, now_ns=now_ns) > 0:
+        return False
     if order.state is S.REFUSED:
         return isinstance(outcome, Waiting)
     if order.state is not S.CLOSING or is_settled(trail):
@@ -246,7 +255,7 @@ def plan(order: Order, trail: Trail, *, now_ns: int, wall_ms: int) -> Planned | 
         case Phase.POLL:
             return _plan_poll(order, trail, now_ns)
         case Phase.CLOSE:
-            return Planned(step=Step.QUERY, after_ms=_closing_after(trail, now_ns))
+            return Planned(step=Step.QUERY, after_ms=_closing_after(order, trail, now_ns))
         case Phase.CHECK_REFUSED:
             due = _due(trail, REFUSED_GAPS_MS, now_ns)
             proof = SECOND_QUERY_AFTER_MS - since_sent_ms(trail, now_ns=now_ns)
@@ -283,7 +292,7 @@ def _plan_poll(order: Order, trail: Trail, now_ns: int) -> Planned:
     return Planned(step=Step.QUERY, after_ms=after)
 
 
-def _closing_after(trail: Trail, now_ns: int) -> int:
+def _closing_after(order: Order, trail: Trail, now_ns: int) -> int:
     if is_settled(trail):
         proof = SECOND_QUERY_AFTER_MS - since_sent_ms(trail, now_ns=now_ns)
         if proof > 0:
@@ -292,7 +301,10 @@ def _closing_after(trail: Trail, now_ns: int) -> int:
         return 0
     gaps = CLOSING_GAPS_MS
     gap = gaps[min(trail.tries - 1, len(gaps) - 1)]
-    return max(0, gap - (now_ns - trail.last_ns) // NS_PER_MS)
+    after = max(0, gap - (now_ns - trail.last_ns) // NS_PER_MS)
+    wait = cancel_wait_ms(order, trail, now_ns=now_ns)
+    # The query a cancel may follow is not put off: a driver may be waiting for the end.
+    return min(after, wait) if wait > 0 else after
 
 
 def _plan_record(order: Order, trail: Trail, wall_ms: int) -> Planned | None:
@@ -306,9 +318,17 @@ def _plan_record(order: Order, trail: Trail, wall_ms: int) -> Planned | None:
 def _plan_refund(order: Order, trail: Trail, now_ns: int) -> Planned:
     if order.state in {S.REFUND_DUE, S.MISMATCH}:
         return Planned(step=Step.START_REFUND, after_ms=0)
+    return plan_refund(trail, stuck=order.state is S.REFUND_STUCK, now_ns=now_ns)
+
+
+def plan_refund(trail: Trail, *, stuck: bool, now_ns: int) -> Planned:
+    """Return the next call of a refund whose number is stored: of an order, or of a claim.
+
+    Args:   stuck: the platform has refused it for good.
+    """
     if trail.refund_asked:
         waited = (now_ns - trail.last_ns) // NS_PER_MS
         return Planned(step=Step.REFUND_QUERY, after_ms=max(0, REFUND_QUERY_GAP_MS - waited))
-    if order.state is S.REFUND_STUCK and trail.tries > 0:
+    if stuck and trail.tries > 0:
         return Planned(step=Step.REFUND, after_ms=_due(trail, (REFUND_STUCK_GAP_MS,), now_ns))
     return Planned(step=Step.REFUND, after_ms=_due(trail, REFUND_GAPS_MS, now_ns))

@@ -8,8 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from plaza_server.rules.bill_units import BillUnit
+from plaza_server.rules.claims_units import ApplyClaim, ClaimUnit, ClaimWork
 from plaza_server.rules.facts import OrderFact, TurnDown
+from plaza_server.rules.merkle_log import AddRoot
 from plaza_server.rules.orders import AlarmNote, Moment, Order
+from plaza_server.rules.receipts import MoveReceipt
 from tolling.alarms import AlarmCode
 from tolling.chain import Anchor, SealedRecord
 from tolling.ids import BootId, LaneId, OutTradeNo, PlazaId
@@ -131,6 +135,8 @@ class Swept:
     """Orders that are this process's from now on; a pay that was never seen sent is unknown."""
     own: tuple[tuple[OutTradeNo, int], ...]
     """Numbers and versions of the unfinished orders this process had before."""
+    claims: tuple[ClaimWork, ...] = ()
+    """Every claim this process has to work on from now on."""
 
 
 # ---- records ----
@@ -148,6 +154,8 @@ class TakeRecords:
     records: tuple[SealedRecord, ...]
     lease: Lease
     at: Moment
+    payee: str | None = None
+    """Whose toll cash and ETC legs are; None: the plaza's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +212,7 @@ EngineUnit = (
     | FindEntry
     | GiveEpoch
     | NoteAlarm
+    | ApplyClaim
 )
 
 
@@ -280,5 +289,7 @@ class EndCommand:
     now_ms: int
 
 
-AdminUnit = AddLane | AddEntry | PutSet | AddOperator | LogCommand | EndCommand
-Unit = EngineUnit | AdminUnit
+AdminUnit = (
+    AddLane | AddEntry | PutSet | AddOperator | LogCommand | EndCommand | MoveReceipt | AddRoot
+)
+Unit = EngineUnit | AdminUnit | BillUnit | ClaimUnit

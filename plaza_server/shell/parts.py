@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from plaza_server.config import AlipayPart, MqttPart, PlazaConfig
-from plaza_server.platforms.alipay.codec import AlipayCodec, AlipayConfig
-from plaza_server.platforms.client import ClientLimits, HttpPlatformClient
-from plaza_server.platforms.keys import refuse_own_key, rsa_check, rsa_signer
+from plaza_server.config import MqttPart, PlazaConfig
 from plaza_server.platforms.ports import PlatformClient
+from plaza_server.shell.channels import Channel, alipay_channel, unionpay_channel
 from plaza_server.shell.signing import CODE_KEY_BYTES, SigningKey, load_secret, load_signing_key
 from plaza_server.shell.staff import StaffBook
 from plaza_server.shell.telemetry import Broker
+from plaza_server.shell.wechat_channel import wechat_channel
 from tolling.brokers import broker_address
 from tolling.errors import BadInputError
 
@@ -33,9 +32,19 @@ class Parts:
         self.staff = StaffBook(home / config.staff.file)
         self.staff.members()
         self.broker = None if config.mqtt is None else _broker(config.mqtt, home)
-        self.clients: dict[str, PlatformClient] = {}
+        self.channels: dict[str, Channel] = {}
         if config.platforms.alipay is not None:
-            self.clients["alipay"] = _alipay(config.platforms.alipay, home)
+            self.channels["alipay"] = alipay_channel(config.platforms.alipay, home)
+        if config.platforms.wechat is not None:
+            plaza_id = config.plaza.id
+            self.channels["wechat"] = wechat_channel(
+                config.platforms.wechat, home, plaza_id=plaza_id
+            )
+        if config.platforms.unionpay is not None:
+            self.channels["unionpay"] = unionpay_channel(config.platforms.unionpay, home)
+        self.clients: dict[str, PlatformClient] = {
+            name: channel.client for name, channel in self.channels.items()
+        }
 
     def write_public_file(self) -> None:
         """Write what a lane is given: the public half of the signing key."""
@@ -68,24 +77,3 @@ def _broker(part: MqttPart, home: Path) -> Broker:
         raise BadInputError(where=f"[mqtt] password_file {path}", what="cannot be read") from None
     address = broker_address(part.url, where="[mqtt] url")
     return Broker(address=address, user=part.user, password=password)
-
-
-def _alipay(part: AlipayPart, home: Path) -> PlatformClient:
-    sign = rsa_signer(home / part.app_private_key)
-    verify = rsa_check(home / part.alipay_public_key)
-    refuse_own_key(sign, verify, where=str(home / part.alipay_public_key))
-    codec = AlipayCodec(
-        AlipayConfig(
-            gateway_url=part.gateway_url,
-            app_id=part.app_id,
-            store_id=part.store_id,
-            timeout_minutes=part.timeout_minutes,
-        ),
-        sign=sign,
-        verify=verify,
-    )
-    return HttpPlatformClient(codec, _limits(part))
-
-
-def _limits(part: AlipayPart) -> ClientLimits:
-    return ClientLimits(connect_ms=part.connect_ms, pay_ms=part.pay_ms, other_ms=part.other_ms)

@@ -23,6 +23,7 @@ from typing import TypeAlias, assert_never
 import structlog
 
 from plaza_server.engine import (
+    SWEEP_TIMER,
     Alarm,
     Answer,
     CallKind,
@@ -36,6 +37,7 @@ from plaza_server.engine import (
     PaymentRequested,
     PlatformAnswered,
     PlatformCall,
+    PlatformProbed,
     PlazaEngine,
     Problem,
     ProblemCode,
@@ -246,6 +248,10 @@ class PlazaRunner:
         self._committer.submit(result, units)
         return await result
 
+    def look_again(self) -> None:
+        """Have the engine look at once for work that people left in the store. While it runs."""
+        self._wake_up(SWEEP_TIMER)
+
     # ---- engine in, effects out ----
 
     def _give(self, given: Input, request_id: str | None = None) -> None:
@@ -372,7 +378,7 @@ class PlazaRunner:
                 self._idle.set()
         took_ns = self._clock.at_ns() - began_ns
         # The driver waits for this; figures and log do not.
-        self._call_ended(call.call_id, outcome)
+        self._call_ended(call.call_id, outcome, client.skew_ms)
         result = type(outcome).__name__.lower()
         self._metrics.note_call(call.platform, call.kind.value, result, took_ns / NS_PER_S)
         self._log.info(
@@ -385,9 +391,26 @@ class PlazaRunner:
             took_ms=took_ns // NS_PER_MS,
         )
 
-    def _call_ended(self, call_id: str, outcome: PlatformOutcome) -> None:
+    def _call_ended(
+        self, call_id: str, outcome: PlatformOutcome, skew_ms: int | None = None
+    ) -> None:
         at_ns, wall = self._clock.at_ns(), self._clock.wall()
-        self._give(PlatformAnswered(at_ns=at_ns, wall=wall, call_id=call_id, outcome=outcome))
+        self._give(
+            PlatformAnswered(
+                at_ns=at_ns, wall=wall, call_id=call_id, outcome=outcome, skew_ms=skew_ms
+            )
+        )
+
+    def probed(self, platform: str, outcome: PlatformOutcome, skew_ms: int | None) -> None:
+        """Tell the engine what a probe of a platform brought. Only while ``run`` runs."""
+        if self._tasks is None:
+            return
+        at_ns, wall = self._clock.at_ns(), self._clock.wall()
+        self._give(
+            PlatformProbed(
+                at_ns=at_ns, wall=wall, platform=platform, outcome=outcome, skew_ms=skew_ms
+            )
+        )
 
     # ---- trouble ----
 

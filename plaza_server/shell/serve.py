@@ -17,14 +17,18 @@ import structlog
 import uvicorn
 
 from plaza_server.api.app import guarded, make_app
-from plaza_server.api.plaza import CommandPublisher, Plaza, admin_hash_of
+from plaza_server.api.plaza import CommandPublisher, PlatformRoute, Plaza, admin_hash_of
 from plaza_server.config import PlazaConfig
 from plaza_server.engine import EngineConfig, PlazaEngine
 from plaza_server.platforms.ports import PlatformClient
+from plaza_server.shell.bills import BillDesk, sources_of
+from plaza_server.shell.certificate_watch import CertificateWatch
 from plaza_server.shell.clock import SystemClock
 from plaza_server.shell.metrics import Metrics
 from plaza_server.shell.parts import Parts
+from plaza_server.shell.platform_watch import PlatformWatch
 from plaza_server.shell.reader import Reader
+from plaza_server.shell.roots import RootKeeper
 from plaza_server.shell.runner import PlazaRunner
 from plaza_server.shell.telemetry import Telemetry
 from plaza_server.store import Store, commit_group, open_store
@@ -82,6 +86,7 @@ def make_plaza(
                 boot_id=boot_id,
                 platforms=config.platforms.enabled(),
                 exclusive=store.exclusive,
+                payee=config.plaza.payee,
             )
         )
 
@@ -93,20 +98,44 @@ def make_plaza(
         code_key=parts.code_key,
         metrics=metrics,
     )
+    reader = Reader(store)
     return Plaza(
         plaza_id=plaza_id,
         name=config.plaza.name,
         version=version,
         runner=runner,
-        reader=Reader(store),
+        reader=reader,
         clock=clock,
         metrics=metrics,
         key=parts.key,
         staff=parts.staff,
         admin_hash=admin_hash_of(parts.admin_token),
         channels=skews,
+        routes=_routes(config),
+        roots=RootKeeper(
+            plaza_id=plaza_id, reader=reader, commit=runner.commit, clock=clock, key=parts.key
+        ),
+        bills=BillDesk(
+            sources=sources_of(
+                config, {name: channel.bills for name, channel in parts.channels.items()}
+            ),
+            commit=runner.commit,
+            reader=reader,
+            clock=clock,
+        ),
+        public_url=config.receipts.public_url,
         simulation=config.plaza.simulation,
+        two_person_above_fen=config.refunds.two_person_above_fen,
         publisher=publisher,
+    )
+
+
+def _routes(config: PlazaConfig) -> tuple[PlatformRoute, ...]:
+    return tuple(
+        PlatformRoute(
+            name=name, wallets=wallets, enabled=part.enabled, fee_rate_bp=part.fee_rate_bp
+        )
+        for name, wallets, part in config.platforms.configured()
     )
 
 
@@ -139,7 +168,8 @@ async def serve(config: PlazaConfig, home: Path, *, version: str) -> bool:
             telemetry = Telemetry(plaza_id=plaza_id, broker=parts.broker, clock=SystemClock())
         plaza = make_plaza(parts, store, version=version, publisher=telemetry)
         try:
-            await _run(plaza, listener, telemetry)
+            watch = CertificateWatch(parts.channels, commit=plaza.runner.commit, clock=plaza.clock)
+            await _run(plaza, listener, telemetry, watch, _platform_watch(parts, plaza))
         finally:
             plaza.reader.close()
         return not plaza.runner.failed
@@ -148,7 +178,13 @@ async def serve(config: PlazaConfig, home: Path, *, version: str) -> bool:
         listener.close()
 
 
-async def _run(plaza: Plaza, listener: socket.socket, telemetry: Telemetry | None) -> None:
+async def _run(
+    plaza: Plaza,
+    listener: socket.socket,
+    telemetry: Telemetry | None,
+    watch: CertificateWatch,
+    platforms: PlatformWatch,
+) -> None:
     url = "http://{}:{}".format(*listener.getsockname()[:2])
     log = structlog.get_logger("plaza")
 
@@ -180,6 +216,10 @@ async def _run(plaza: Plaza, listener: socket.socket, telemetry: Telemetry | Non
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(plaza.runner.run(started), name="runner")
         hearing = tasks.create_task(_hear(telemetry), name="telemetry")
+        closing = tasks.create_task(_close_roots(plaza, started), name="daily roots")
+        watching = tasks.create_task(_watch(watch, started), name="certificates")
+        probing = tasks.create_task(_watch(platforms, started), name="platforms")
+        billing = tasks.create_task(_watch(plaza.bills, started), name="bills")
         tasks.create_task(_end_with(plaza.runner, server), name="end with the runner")
         starting = tasks.create_task(started.wait(), name="started")
         await asyncio.wait({running, starting}, return_when=asyncio.FIRST_COMPLETED)
@@ -188,6 +228,10 @@ async def _run(plaza: Plaza, listener: socket.socket, telemetry: Telemetry | Non
             await server.serve(sockets=[listener])
         plaza.runner.stop()
         hearing.cancel()
+        closing.cancel()
+        watching.cancel()
+        probing.cancel()
+        billing.cancel()
     log.info("stopped")
 
 
@@ -199,6 +243,31 @@ async def _hear(telemetry: Telemetry | None) -> None:
         except Exception as error:  # noqa: BLE001 - its supervisor
             structlog.get_logger("plaza").error("telemetry_broke", error=type(error).__name__)
             await asyncio.sleep(TELEMETRY_PAUSE_S)
+
+
+async def _close_roots(plaza: Plaza, started: asyncio.Event) -> None:
+    """Close days once the committer takes work."""
+    await started.wait()
+    await plaza.roots.run()
+
+
+def _platform_watch(parts: Parts, plaza: Plaza) -> PlatformWatch:
+    keepers = {name: each.keeper for name, each in parts.channels.items() if each.keeper}
+    return PlatformWatch(
+        {name: each.client for name, each in parts.channels.items()},
+        keepers=keepers,
+        suspended=lambda: plaza.runner.suspended,
+        report=plaza.runner.probed,
+        clock=plaza.clock,
+    )
+
+
+async def _watch(
+    watch: CertificateWatch | PlatformWatch | BillDesk, started: asyncio.Event
+) -> None:
+    """Watch certificates, platforms or bills, once the committer takes work."""
+    await started.wait()
+    await watch.run()
 
 
 async def _end_with(runner: PlazaRunner, server: uvicorn.Server) -> None:

@@ -12,11 +12,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from plaza_server.shell.clock import random_bytes
 from tolling.errors import BadInputError
+from tolling.signed_sets import Verifier
 
 CODE_KEY_BYTES = 32
 _PROBE = b"open-toll-lane key self-test"
@@ -24,7 +26,7 @@ _PROBE = b"open-toll-lane key self-test"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:
-    """The key that signs tariff sets and epoch records."""
+    """The key that signs tariff sets, epoch records, receipts and roots."""
 
     key_id: str
     """First 16 hex digits of the SHA-256 of the public key."""
@@ -62,8 +64,48 @@ def load_signing_key(path: Path) -> SigningKey:
     public = key.public_key()
     public.verify(key.sign(_PROBE), _PROBE)
     raw = public.public_bytes_raw()
-    key_id = hashlib.sha256(raw).hexdigest()[:16]
-    return SigningKey(key_id=key_id, public_hex=raw.hex(), _key=key)
+    return SigningKey(key_id=key_id_of(raw), public_hex=raw.hex(), _key=key)
+
+
+def load_verifier(*paths: Path) -> Verifier:
+    """Return what checks signatures of the keys in public key files.
+
+    Raises: BadInputError: no such file, or not one that ``plaza-server`` wrote.
+    """
+    keys: dict[str, Ed25519PublicKey] = {}
+    for path in paths:
+        try:
+            fields = json.loads(path.read_text(encoding="ascii"))
+            raw = bytes.fromhex(fields["public_key"])
+            keys[key_id_of(raw)] = Ed25519PublicKey.from_public_bytes(raw)
+            right = (fields["algorithm"], fields["key_id"]) == ("ed25519", key_id_of(raw))
+        except OSError as error:
+            raise BadInputError(where=str(path), what=error.strerror or "cannot be read") from None
+        except (ValueError, KeyError, TypeError):
+            right = False
+        if not right:
+            raise BadInputError(
+                where=str(path),
+                what="not a plaza's public key file",
+                do="Take the file [keys] public_file names, or the answer of GET /v1/key",
+            )
+
+    def verify(key_id: str, signature: bytes, message: bytes) -> bool:
+        key = keys.get(key_id)
+        try:
+            if key is None:
+                return False
+            key.verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+    return verify
+
+
+def key_id_of(raw: bytes) -> str:
+    """Return the name of a public key: the first 16 hex digits of its SHA-256."""
+    return hashlib.sha256(raw).hexdigest()[:16]
 
 
 def load_secret(path: Path, *, min_bytes: int) -> bytes:

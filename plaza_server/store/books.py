@@ -1,36 +1,22 @@
-"""The self-audit of the books: recomputes what must hold from the tables, in plain SQL.
+"""The self-audit of the books: the proof row by row, and behind it plain SQL.
 
-It reads rows, not rules: the same questions an auditor with a SQL prompt would ask. An empty answer
-is good.
+The SQL reads rows, not rules: the same questions an auditor with a SQL prompt would ask. An empty
+answer is good.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from plaza_server.store import tables as t
-from plaza_server.store.queries import balances, sealed_of
-from tolling.chain import ChainVerdict, check_next, genesis
-from tolling.ids import LaneId, PlazaId
+from plaza_server.rules.verify import BadRow
+from plaza_server.store.verify import Proved, Tell, prove
 
-_BATCH = 1_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookProblem:
-    """One thing that must not be."""
-
-    rule: str
-    """M1, M4, M5, M6 or M7 of the design."""
-    subject: str
-    what: str
-
-
-_CHECKS: tuple[tuple[str, str, str], ...] = (
+_CHECKS: tuple[tuple[str, str, str, str], ...] = (
     (
         "M1",
+        "orders",
         "a paid order was named by a record, and its revenue is not its capture",
         """
         SELECT o.out_trade_no
@@ -42,15 +28,17 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "M1",
+        "orders",
         "revenue was booked for an order no record names",
         """
         SELECT r.out_trade_no
         FROM transfers r JOIN orders o ON o.out_trade_no = r.out_trade_no
-        WHERE r.credit = 'revenue' AND (o.record <> 'named' OR o.state <> 'paid')
+        WHERE r.credit LIKE 'revenue:%' AND (o.record <> 'named' OR o.state <> 'paid')
         """,
     ),
     (
         "M1",
+        "orders",
         "a captured order its passage's record left out is not being given back",
         """
         SELECT out_trade_no
@@ -61,6 +49,7 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "M1",
+        "orders",
         "the record of its passage is there, and the order does not know it",
         """
         SELECT o.out_trade_no
@@ -70,6 +59,7 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "M4",
+        "orders",
         "an undecided order holds money or has ended its pending transfer",
         """
         SELECT o.out_trade_no
@@ -81,6 +71,7 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "M4",
+        "orders",
         "a closed or refused order holds money",
         """
         SELECT out_trade_no
@@ -90,6 +81,7 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "M5",
+        "orders",
         "more was given back than captured, or a refunded order is not whole",
         """
         SELECT out_trade_no
@@ -100,6 +92,7 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "M5",
+        "transfers",
         "a post or void has no pending transfer of the same accounts and amount",
         """
         SELECT e.transfer_id
@@ -111,6 +104,7 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "M5",
+        "orders",
         "an order and its pending transfer disagree whether it stands",
         """
         SELECT o.out_trade_no
@@ -122,6 +116,7 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "M5",
+        "orders",
         "an order's captures and refunds are not its transfers",
         """
         SELECT o.out_trade_no
@@ -130,7 +125,8 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
         END) AS taken, SUM(CASE WHEN debit = 'refund_due' THEN amount_fen ELSE 0 END) AS
         returned
         FROM transfers
-        WHERE kind IN ('posted','post') GROUP BY out_trade_no) s ON s.out_trade_no =
+        WHERE kind IN ('posted','post') AND transfer_id LIKE out_trade_no || '/%'
+        GROUP BY out_trade_no) s ON s.out_trade_no =
         o.out_trade_no
         WHERE o.captured_fen <> COALESCE(s.taken, 0) OR o.refunded_fen <> COALESCE(s.returned,
         0)
@@ -138,6 +134,7 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "M7",
+        "orders",
         "an order's code is not kept as a hash of 32 hex digits",
         """
         SELECT out_trade_no
@@ -147,6 +144,7 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "M7",
+        "orders",
         "pay was sent for an order without a code of its own",
         """
         SELECT out_trade_no
@@ -157,78 +155,19 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def verify_books(connection: sa.Connection) -> list[BookProblem]:
-    """Return everything in the books that must not be; the longer the books, the longer it
-    takes."""
-    problems = [
-        BookProblem(rule=rule, subject=str(row[0]), what=what)
-        for rule, what, query in _CHECKS
-        for row in connection.execute(sa.text(query))
-    ]
-    problems.extend(_sums(connection))
-    problems.extend(_chains(connection))
-    return problems
+def audit_books(
+    connection: sa.Connection, proved: Proved, tell: Tell = lambda _table, _rows: None
+) -> Iterator[BadRow]:
+    """Yield everything in the books that must not be; the longer the books, the longer it takes.
+
+    Fills *proved* on the way; *tell* hears of every batch of rows.
+    """
+    yield from prove(connection, proved, tell)
+    for rule, table, what, query in _CHECKS:
+        for row in connection.execute(sa.text(query)):
+            yield BadRow(rule=rule, table=table, key=str(row[0]), what=what)
 
 
-def _sums(connection: sa.Connection) -> list[BookProblem]:
-    """Compare what accounts hold with what orders and records say they should."""
-    held = balances(connection)
-    c = t.orders.c
-
-    def total(*where: sa.ColumnElement[bool]) -> int:
-        net = sa.func.coalesce(sa.func.sum(c.captured_fen - c.refunded_fen), 0)
-        return int(connection.execute(sa.select(net).where(*where)).scalar_one())
-
-    suspense = total(c.state == "paid", c.record == "none")
-    owed = total(c.state.in_(("refund_due", "refunding", "mismatch", "refund_stuck")))
-    wanted = {"suspense": -suspense, "refund_due": -owed}
-    for (platform,) in connection.execute(sa.select(c.platform).where(c.platform != "").distinct()):
-        wanted[f"clearing:{platform}"] = total(c.platform == platform)
-    phone = total(c.state == "paid", c.record == "named")
-    wanted["revenue"] = -(phone + held.get("cash", 0) + held.get("etc", 0))
-    problems = [
-        BookProblem(
-            rule="M5", subject=name, what=f"holds {held.get(name, 0)} fen, orders say {amount}"
-        )
-        for name, amount in sorted(wanted.items())
-        if held.get(name, 0) != amount
-    ]
-    if sum(held.values()) != 0:
-        problems.append(BookProblem(rule="M5", subject="ledger", what="does not sum to zero"))
-    return problems
-
-
-def _chains(connection: sa.Connection) -> list[BookProblem]:
-    """Walk every lane's chain over the exact bytes, up to its anchor."""
-    problems: list[BookProblem] = []
-    heads = {row.lane_id: row for row in connection.execute(sa.select(t.lanes))}
-    ends: dict[tuple[str, int], tuple[int, str]] = {}
-    query = (
-        sa.select(t.records, t.lanes.c.plaza_id)
-        .join(t.lanes, t.lanes.c.lane_id == t.records.c.lane_id)
-        .order_by(t.records.c.lane_id, t.records.c.epoch, t.records.c.seq)
-        .execution_options(yield_per=_BATCH)
-    )
-    for row in connection.execute(query).mappings():
-        sealed = sealed_of(row)
-        place = (row["lane_id"], row["epoch"])
-        start = genesis(PlazaId(row["plaza_id"]), LaneId(row["lane_id"]), row["epoch"])
-        seq, digest = ends.get(place, (start.seq, start.chain_hash))
-        anchor = type(start)(
-            plaza_id=start.plaza_id,
-            lane_id=start.lane_id,
-            epoch=start.epoch,
-            seq=seq,
-            chain_hash=digest,
-        )
-        verdict = check_next(anchor, sealed)
-        if verdict is not ChainVerdict.NEXT:
-            subject = f"{row['lane_id']}/{row['epoch']:03d}/{row['seq']}"
-            problems.append(BookProblem(rule="M6", subject=subject, what=f"stored, but {verdict}"))
-        ends[place] = (sealed.seq, sealed.chain_hash)
-    for lane, head in sorted(heads.items()):
-        start = genesis(PlazaId(head.plaza_id), LaneId(lane), head.epoch)
-        if ends.get((lane, head.epoch), (0, start.chain_hash)) != (head.seq, head.chain_hash):
-            what = "its anchor is not the end of its chain"
-            problems.append(BookProblem(rule="M6", subject=f"lane {lane}", what=what))
-    return problems
+def verify_books(connection: sa.Connection) -> list[BadRow]:
+    """Return everything in the books that must not be."""
+    return list(audit_books(connection, Proved()))

@@ -15,6 +15,18 @@ _LOCK_KEY = 4_711_2026
 """Names the advisory lock that lets one process migrate at a time; any fixed number does."""
 
 
+def newest_version() -> str:
+    """Return the version that ``migrate`` brings tables to."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    head = ScriptDirectory.from_config(config).get_current_head()
+    assert head is not None, "there is a first version"
+    return head
+
+
 def migrate(engine: sa.Engine) -> None:
     """Upgrade the tables to the newest version in one transaction; nothing happens where they are.
 

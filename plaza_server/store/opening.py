@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import pysqlite3.dbapi2 as sqlite
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from plaza_server.store.migrate import migrate
+from plaza_server.store.migrate import migrate, newest_version
 from tolling.errors import BadInputError, RefusedError
 
 BUSY_TIMEOUT_MS = 5_000
@@ -87,6 +88,47 @@ def open_store(url: str) -> Store:
         where = f"store {parsed.render_as_string(hide_password=True)}"
         cause = type(getattr(error, "orig", None) or error).__name__
         raise BadInputError(where=where, what=f"cannot be opened ({cause})", do=_CHECK) from error
+    return store
+
+
+def open_for_reading(url: str) -> Store:
+    """Open the store at *url* beside whatever runs on it: nothing is written, nothing is locked.
+
+    Raises: BadInputError: no such store, or its tables are not those of this version.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise BadInputError(where="store url", what="not a database URL", do=_KINDS) from None
+    if parsed.drivername == "sqlite" and not _in_memory(parsed):
+        path = f"file:{quote(str(parsed.database))}?mode=ro"
+        engine = sa.create_engine(
+            "sqlite://",
+            module=sqlite,
+            creator=lambda: sqlite.connect(path, uri=True, isolation_level=None),
+            poolclass=StaticPool,
+        )
+        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    elif parsed.drivername == "postgresql+psycopg":
+        engine = sa.create_engine(parsed).execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+    else:
+        raise BadInputError(where="store url", what=f"no store kind {parsed.drivername}", do=_KINDS)
+    store = Store(engine=engine, exclusive=False)
+    where = f"store {parsed.render_as_string(hide_password=True)}"
+    try:
+        with store.reading() as connection:
+            found = connection.exec_driver_sql("SELECT version_num FROM alembic_version")
+            version = found.scalar_one_or_none()
+    except SQLAlchemyError as error:
+        store.close()
+        cause = type(getattr(error, "orig", None) or error).__name__
+        raise BadInputError(where=where, what=f"cannot be read ({cause})", do=_CHECK) from error
+    if version != newest_version():
+        store.close()
+        what = f"its tables are of version {version}, not {newest_version()}"
+        raise BadInputError(where=where, what=what, do="Start a plaza of this version on it once")
     return store
 
 
@@ -163,7 +205,12 @@ def _open_sqlite(url: URL) -> Store:
 
     def begin(connection: sa.Connection) -> None:
         reading = connection.get_execution_options().get(_READING, False)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        how = "BEGIN" if reading else "BEGIN IMMEDIATE"
+        try:
+            # To the driver itself: SQLAlchemy's way takes longer than a small transaction.
+            connection.connection.cursor().execute(how)
+        except sqlite.Error as error:
+            raise sa.exc.DBAPIError.instance(how, None, error, sqlite.Error) from None
 
     sa.event.listen(engine, "connect", prepare)
     sa.event.listen(engine, "begin", begin)

@@ -22,6 +22,7 @@ from plaza_server.rules.units import (
     Swept,
 )
 from plaza_server.store import tables as t
+from plaza_server.store.claim_units import sweep_claims
 from plaza_server.store.prepared import Prepared
 from plaza_server.store.rows import order_of
 from plaza_server.store.work import Work, with_lease
@@ -84,7 +85,7 @@ def _store_new(work: Work, unit: OpenOrder, turn_down: TurnDown | None) -> Opene
     work.insert_order(applied.order)
     work.add_event(unit.order, applied, owner=unit.order.owner, at=unit.at)
     for transfer in applied.transfers:
-        work.add_transfer(transfer, unit.at)
+        work.add_transfer(transfer, unit.at, owner=unit.order.owner)
     opening = Opening.NEW if turn_down is None else Opening.TURNED_DOWN
     return Opened(opening=opening, order=applied.order)
 
@@ -147,7 +148,7 @@ def sweep(work: Work, unit: Sweep) -> Swept:
     query = sa.select(t.orders).where(orphaned).order_by(c.created_ms).limit(unit.limit)
     rows = work.connection.execute(query).mappings().all()
     taken = tuple(_take_over(work, order_of(row), lease, unit) for row in rows)
-    return Swept(taken=taken, own=own)
+    return Swept(taken=taken, own=own, claims=sweep_claims(work, unit))
 
 
 def _take_over(work: Work, before: Order, lease: Lease, unit: Sweep) -> Order:

@@ -3,7 +3,9 @@ nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,10 +15,11 @@ from plaza_server.store import tables as t
 from plaza_server.store.rows import order_of
 from tolling.chain import Anchor, SealedRecord
 from tolling.ids import LaneId, OutTradeNo, PassageId, PlazaId
-from tolling.orders import OPEN_STATES
+from tolling.orders import OPEN_STATES, OWED_STATES
 from tolling.signed_sets import SetKind, SignedSet
 
 _OPEN = tuple(sorted(state.value for state in OPEN_STATES))
+_OWED = tuple(sorted(state.value for state in OWED_STATES))
 ROWS_MAX = 1_000
 """No query gives more rows than a page can show."""
 
@@ -112,6 +115,14 @@ def open_orders(connection: sa.Connection, *, limit: int = ROWS_MAX) -> list[Ord
     """Return undecided orders, oldest first."""
     c = t.orders.c
     query = sa.select(t.orders).where(c.work, c.state.in_(_OPEN)).order_by(c.created_ms)
+    rows = connection.execute(query.limit(min(limit, ROWS_MAX))).mappings()
+    return [order_of(row) for row in rows]
+
+
+def unsettled_orders(connection: sa.Connection, *, limit: int = ROWS_MAX) -> list[Order]:
+    """Return orders that are undecided, or whose money is to be given back, oldest first."""
+    c = t.orders.c
+    query = sa.select(t.orders).where(c.work, c.state.in_((*_OPEN, *_OWED))).order_by(c.created_ms)
     rows = connection.execute(query.limit(min(limit, ROWS_MAX))).mappings()
     return [order_of(row) for row in rows]
 
@@ -236,7 +247,7 @@ def record_of_passage(connection: sa.Connection, passage: PassageId) -> SealedRe
     return None if row is None else sealed_of(row)
 
 
-def sealed_of(row: sa.RowMapping) -> SealedRecord:
+def sealed_of(row: Mapping[str, Any] | sa.RowMapping) -> SealedRecord:
     """Return the sealed record of a row of ``records`` with its lane's plaza_id."""
     return SealedRecord(
         plaza_id=PlazaId(row["plaza_id"]),

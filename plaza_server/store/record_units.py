@@ -9,6 +9,7 @@ from plaza_server.rules.records import open_record, place_of, settle
 from plaza_server.rules.units import AddLane, GiveEpoch, RecordsTaken, TakeRecords
 from plaza_server.store import tables as t
 from plaza_server.store.prepared import Prepared
+from plaza_server.store.receipt_units import issue
 from plaza_server.store.rows import order_of
 from plaza_server.store.work import Work
 from tolling.alarms import AlarmCode
@@ -87,8 +88,7 @@ def _anchor(work: Work, lane: LaneId) -> Anchor | None:
 def _move_anchor(work: Work, start: Anchor, end: Anchor) -> None:
     was = {"lane": start.lane_id, "was_epoch": start.epoch, "was_seq": start.seq}
     new = {"new_epoch": end.epoch, "new_seq": end.seq, "new_hash": end.chain_hash}
-    done = _MOVE.run(work.connection, {**was, **new})
-    if done.rowcount != 1:
+    if _MOVE.write(work.connection, {**was, **new}) != 1:
         raise RefusedError(
             where=f"lane {start.lane_id}", what="its chain was moved by another process meanwhile"
         )
@@ -127,6 +127,8 @@ def _take(
         _quarantine(work, sealed, what, unit, alarms)
         return
     _insert(work, sealed, record.passage_id, unit)
+    payee = unit.payee or sealed.plaza_id
+    issue(work, sealed, record, payee=payee, now_ms=unit.at.wall_ms)
     _settle(work, sealed, record, unit, orders, alarms)
 
 
@@ -135,7 +137,7 @@ def _has_record(work: Work, passage: PassageId) -> bool:
 
 
 def _insert(work: Work, sealed: SealedRecord, passage: PassageId | None, unit: TakeRecords) -> None:
-    _ADD_RECORD.run(
+    _ADD_RECORD.write(
         work.connection,
         {
             "lane_id": sealed.lane_id,
@@ -185,14 +187,16 @@ def _settle(
     rows = _ORDERS_OF.run(work.connection, {"passage": record.passage_id}).mappings()
     known = {row["out_trade_no"]: order_of(row) for row in rows}
     place = place_of(sealed)
-    settled = settle(record, place=place, orders=tuple(known.values()), at=unit.at)
+    settled = settle(
+        record, place=place, orders=tuple(known.values()), at=unit.at, payee=unit.payee
+    )
     for applied in settled.applied:
         before = known[applied.order.out_trade_no]
         after, changed = work.keep(before, applied, lease=unit.lease, at=unit.at, place=place)
         orders[after.out_trade_no] = after
         alarms.extend(changed)
     for transfer in settled.transfers:
-        work.add_transfer(transfer, unit.at)
+        work.add_transfer(transfer, unit.at, owner=unit.lease.owner)
     for difference in settled.unbooked:
         work.note_difference(difference, unit.at, place)
     for note in settled.alarms:

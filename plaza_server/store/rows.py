@@ -21,6 +21,7 @@ FIXED = frozenset(
         "attempt",
         "lane_id",
         "platform",
+        "payee",
         "wallet",
         "toll_fen",
         "tariff_id",

@@ -37,6 +37,7 @@ orders = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False),
     _text("lane_id"),
     _text("platform"),
+    _text("payee"),
     _text("wallet", null=True),
     _bigint("toll_fen"),
     _text("tariff_id"),
@@ -70,6 +71,7 @@ orders = sa.Table(
     sa.Column("work", sa.Boolean, nullable=False),
     sa.UniqueConstraint("code_hash"),
     sa.Index("ix_orders_passage_id", "passage_id"),
+    sa.Index("ix_orders_created_ms", "created_ms"),
     sa.Index(
         "ix_orders_unfinished",
         "owner",
@@ -108,9 +110,19 @@ transfers = sa.Table(
     _text("pending_id", null=True),
     _bigint("at_ns"),
     _bigint("wall_ms"),
+    _text("stream"),
+    _bigint("stream_no"),
+    _text("chain_hash"),
     sa.UniqueConstraint("pending_id"),
     sa.CheckConstraint("amount_fen > 0", name="ck_transfers_amount"),
     sa.Index("ix_transfers_out_trade_no", "out_trade_no"),
+    sa.Index(
+        "ix_transfers_given_back",
+        "wall_ms",
+        sqlite_where=sa.text("debit = 'refund_due'"),
+        postgresql_where=sa.text("debit = 'refund_due'"),
+    ),
+    sa.Index("ix_transfers_stream", "stream", "stream_no", unique=True),
 )
 
 lanes = sa.Table(
@@ -210,14 +222,20 @@ differences = sa.Table(
     _bigint("booked_fen"),
     _bigint("found_ms"),
     _bigint("healed_ms", null=True),
+    _text("platform", null=True),
+    _text("day", null=True),
+    sa.Column("row_key", sa.Text, nullable=False, server_default=""),
+    sa.Column("action", sa.Text, nullable=False, server_default=""),
     sa.Index(
         "ix_differences_standing",
         "out_trade_no",
         "kind",
+        "row_key",
         unique=True,
         sqlite_where=sa.text("healed_ms IS NULL"),
         postgresql_where=sa.text("healed_ms IS NULL"),
     ),
+    sa.Index("ix_differences_day", "platform", "day"),
 )
 
 operators = sa.Table(

@@ -15,7 +15,19 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from plaza_server.rules import units as u
-from plaza_server.store import admin_units, order_units, record_units
+from plaza_server.rules.bill_units import EndReconciliation, ImportBill, LookAtNumbers
+from plaza_server.rules.claims_units import ApplyClaim, AskRefund, DecideClaim
+from plaza_server.rules.merkle_log import AddRoot
+from plaza_server.rules.receipts import MoveReceipt
+from plaza_server.store import (
+    admin_units,
+    bill_units,
+    claim_units,
+    order_units,
+    receipt_log,
+    receipt_units,
+    record_units,
+)
 from plaza_server.store.work import Work
 from tolling.errors import LedgerConflictError, TollError
 
@@ -39,6 +51,14 @@ _FUNCTIONS: dict[type[Any], Callable[[Work, Any], object]] = {
     u.AddOperator: admin_units.add_operator,
     u.LogCommand: admin_units.log_command,
     u.EndCommand: admin_units.end_command,
+    ImportBill: bill_units.import_bill,
+    LookAtNumbers: bill_units.look_at_numbers,
+    EndReconciliation: bill_units.end_reconciliation,
+    AskRefund: claim_units.ask_refund,
+    DecideClaim: claim_units.decide_claim,
+    ApplyClaim: claim_units.apply_to_claim,
+    MoveReceipt: receipt_units.move_receipt,
+    AddRoot: receipt_log.add_root,
 }
 
 _FAULTS = (
@@ -56,6 +76,7 @@ _MEETINGS = (sa.exc.IntegrityError, sa.exc.OperationalError, LedgerConflictError
 """What may go well on the next try."""
 
 Group = Sequence[u.Unit]
+Place = sa.Engine | sa.Connection
 
 
 def run_unit(work: Work, unit: u.Unit) -> object:
@@ -63,35 +84,40 @@ def run_unit(work: Work, unit: u.Unit) -> object:
     return _FUNCTIONS[type(unit)](work, unit)
 
 
-def commit_group(
-    engine: sa.Engine, groups: Sequence[Group]
-) -> list[tuple[object, ...] | Exception]:
-    """Write *groups* durably and return each one's results, or why it was rolled back."""
+def commit_group(place: Place, groups: Sequence[Group]) -> list[tuple[object, ...] | Exception]:
+    """Write *groups* durably and return each one's results, or why it was rolled back.
+
+    Args:   place: the store's engine, or one connection to it, kept by who commits all the time:
+            taking one takes longer than a small commit in memory.
+    """
     if not groups:
         return []
     try:
-        return list(_write(engine, groups))
+        return list(_write(place, groups))
     except _FAULTS:
-        return [_alone(engine, group) for group in groups]
+        return [_alone(place, group) for group in groups]
 
 
-def _write(engine: sa.Engine, groups: Sequence[Group]) -> list[tuple[object, ...]]:
-    with engine.begin() as connection:
-        work = Work(connection)
-        results = [tuple(run_unit(work, unit) for unit in group) for group in groups]
+def _write(place: Place, groups: Sequence[Group]) -> list[tuple[object, ...]]:
+    if isinstance(place, sa.Engine):
+        with place.connect() as connection:
+            return _write(connection, groups)
+    with place.begin():
+        work = Work(place)
+        results = [tuple([run_unit(work, unit) for unit in group]) for group in groups]
         work.flush()
     return results
 
 
-def _alone(engine: sa.Engine, group: Group) -> tuple[object, ...] | Exception:
+def _alone(place: Place, group: Group) -> tuple[object, ...] | Exception:
     for _ in range(TRIES_MAX - 1):
         try:
-            return _write(engine, [group])[0]
+            return _write(place, [group])[0]
         except _MEETINGS:
             continue
         except _FAULTS as error:
             return error
     try:
-        return _write(engine, [group])[0]
+        return _write(place, [group])[0]
     except _FAULTS as error:
         return error

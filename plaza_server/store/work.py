@@ -22,7 +22,9 @@ from plaza_server.rules.orders import (
 )
 from plaza_server.rules.units import Lease
 from plaza_server.store import tables as t
+from plaza_server.store.ledger_rows import append_transfers
 from plaza_server.store.prepared import Prepared
+from plaza_server.store.receipt_tables import receipts
 from plaza_server.store.rows import CHANGING, order_of, order_row
 from tolling.errors import LedgerConflictError
 from tolling.ids import OutTradeNo
@@ -39,7 +41,7 @@ _UPDATE = Prepared(
     )
     .values({name: sa.bindparam(f"new_{name}") for name in CHANGING})
 )
-_APPENDS = {table: Prepared(table.insert()) for table in (t.order_events, t.transfers)}
+_APPENDS = {table: Prepared(table.insert()) for table in (t.order_events, receipts)}
 _STANDING = Prepared(
     sa.select(t.alarms.c.alarm_no).where(
         t.alarms.c.code == sa.bindparam("b_code"),
@@ -55,6 +57,7 @@ class Work:
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
         self._added: dict[sa.Table, list[dict[str, Any]]] = {}
+        self._streams: dict[str, list[dict[str, Any]]] = {}
 
     def add(self, table: sa.Table, row: dict[str, Any]) -> None:
         """Add an append-only row that nothing in this transaction reads."""
@@ -62,6 +65,9 @@ class Work:
 
     def flush(self) -> None:
         """Write all added rows, one statement per table."""
+        streams, self._streams = self._streams, {}
+        for stream, rows in streams.items():
+            append_transfers(self.connection, stream, rows)
         added, self._added = self._added, {}
         for table, rows in added.items():
             _APPENDS[table].run_many(self.connection, rows)
@@ -75,7 +81,7 @@ class Work:
 
     def insert_order(self, order: Order) -> None:
         """Store a new order."""
-        _INSERT.run(self.connection, order_row(order))
+        _INSERT.write(self.connection, order_row(order))
 
     def update_order(self, before: Order, after: Order) -> None:
         """Store what became of an order.
@@ -89,8 +95,7 @@ class Work:
             "was_state": before.state.value,
             "was_version": before.version,
         }
-        done = _UPDATE.run(self.connection, {**values, **guard})
-        if done.rowcount != 1:
+        if _UPDATE.write(self.connection, {**values, **guard}) != 1:
             raise LedgerConflictError(
                 where=f"order {before.out_trade_no}", what="changed by another process meanwhile"
             )
@@ -105,7 +110,7 @@ class Work:
         if applied.verdict is not Verdict.IGNORED:
             self.add_event(before, applied, owner=lease.owner, at=at)
         for transfer in applied.transfers:
-            self.add_transfer(transfer, at)
+            self.add_transfer(transfer, at, owner=lease.owner)
         if applied.difference is not None:
             self.note_difference(applied.difference, at, place)
         arrived = before.state not in CAPTURED_STATES and after.state is OrderState.PAID
@@ -132,10 +137,12 @@ class Work:
             },
         )
 
-    def add_transfer(self, transfer: Transfer, at: Moment) -> None:
-        """Add one transfer; the same id again breaks the transaction."""
-        self.add(
-            t.transfers,
+    def add_transfer(self, transfer: Transfer, at: Moment, *, owner: str) -> None:
+        """Add one transfer to its writer's stream; the same id again breaks the transaction.
+
+        Args:   owner: boot id of the process that writes; nobody else writes its stream.
+        """
+        self._streams.setdefault(owner, []).append(
             {
                 "transfer_id": transfer.transfer_id,
                 "kind": transfer.kind.value,
@@ -146,7 +153,7 @@ class Work:
                 "pending_id": transfer.pending_id,
                 "at_ns": at.at_ns,
                 "wall_ms": at.wall_ms,
-            },
+            }
         )
 
     # ---- alarms and differences ----

@@ -5,12 +5,16 @@
 
 from simulator.auditor.audit import CHECKS, Finding, Verdict, audit
 from simulator.auditor.evidence import (
+    AuditedClaim,
     AuditedOrder,
     AuditedRecord,
+    AuditedTariff,
     AuditedTransfer,
+    Blind,
     CapturedTrade,
     DriverStory,
     Evidence,
+    Ordered,
     Restart,
     Tapped,
     TextSource,
@@ -18,13 +22,17 @@ from simulator.auditor.evidence import (
 
 __all__ = [
     "CHECKS",
+    "AuditedClaim",
     "AuditedOrder",
     "AuditedRecord",
+    "AuditedTariff",
     "AuditedTransfer",
+    "Blind",
     "CapturedTrade",
     "DriverStory",
     "Evidence",
     "Finding",
+    "Ordered",
     "Restart",
     "Tapped",
     "TextSource",

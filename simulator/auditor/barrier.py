@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from simulator.auditor.authority import b2_by_person
 from simulator.auditor.evidence import Evidence
 from simulator.auditor.money import bodies
 from simulator.plant.events import (
@@ -32,10 +33,12 @@ TURN_US = 200_000
 UNREAD_US = 1_000_000
 """A line that fails is found out after 0.5 s (design.md section 5, A2), and a detector that cannot
 be read turns a boom on its way down: one whose limit was reached since may be turned all the
-same."""
+same. So long after such a line is well again nobody knows better either."""
 _FORCED = (MoveCause.JAM, MoveCause.POWER, MoveCause.OBSTACLE)
 UNDER = frozenset({What.LOOP_2, What.CURTAIN})
 PRESENT = frozenset({What.LOOP_1, What.LOOP_2})
+SEEN = PRESENT | UNDER
+"""What tells that somebody is in the lane: a motorcycle may show on the curtain alone."""
 
 
 def _lanes(seen: Evidence) -> Iterator[tuple[str, list[LogEntry]]]:
@@ -71,24 +74,39 @@ class _Detectors:
             return at_us - changed_us > SIGHT_US
         return at_us - changed_us < CLEAR_US - SIGHT_US
 
+    def held_us(self, what: Iterable[What], at_us: int) -> int:
+        """For how long one of these has been occupied at that moment, the longest; else 0."""
+        return max((at_us - self.before[each][0] for each in what if each in self.on), default=0)
+
     def present(self, at_us: int) -> bool:
-        """Whether a vehicle holds a loop, or did within the last second."""
-        if self.on & PRESENT:
+        """Whether a vehicle holds a detector, or did within the last second."""
+        if self.on & SEEN:
             return True
-        return any(at_us - self.free_since.get(what, -CLEAR_US * 9) < CLEAR_US for what in PRESENT)
+        return any(at_us - self.free_since.get(what, -CLEAR_US * 9) < CLEAR_US for what in SEEN)
 
 
 def b1_no_touch(seen: Evidence) -> Iterator[str]:
-    """No boom touches a vehicle; none is lowered before all is free for a second."""
+    """No boom touches a vehicle; none is lowered before all is free for a second.
+
+    A motorcycle that no loop feels and that drives into a boom on its way down is seen by the
+    curtain as it meets the boom, and by nothing before: that is no lane's to hinder.
+    """
     for lane, entries in _lanes(seen):
-        detectors = _Detectors()
+        detectors, felt = _Detectors(), set[int]()
         for entry in entries:
-            if isinstance(entry, Strike) and (
-                entry.cause is StrikeCause.LOWERED_ON or entry.lowering
-            ):
-                yield f"lane {lane}: the boom struck vehicle {entry.vehicle_id} at {entry.at_us} us"
+            if isinstance(entry, Strike):
+                drove = entry.cause is StrikeCause.DROVE_INTO
+                seen_us = detectors.held_us(UNDER, entry.at_us)
+                unseen = entry.vehicle_id not in felt and seen_us <= SIGHT_US
+                if not drove or (entry.lowering and not unseen):
+                    yield (
+                        f"lane {lane}: the boom struck vehicle {entry.vehicle_id}"
+                        f" at {entry.at_us} us"
+                    )
             elif isinstance(entry, PlantEdge):
                 detectors.take(entry)
+                if entry.vehicle_id is not None and entry.what in PRESENT:
+                    felt.add(entry.vehicle_id)
             elif _pulse(entry, Output.LOWER):
                 for what in sorted(UNDER):
                     if detectors.hindered(what, entry.at_us):
@@ -116,10 +134,24 @@ def b2_authorised(seen: Evidence) -> Iterator[str]:
                 at_limit = False  # It is bent: whoever finds it so tries to raise it.
             elif not _pulse(entry, Output.RAISE) or detectors.present(entry.at_us):
                 continue
-            elif at_limit and entry.at_us - still_us > UNREAD_US:
+            elif at_limit and not _turned_unread(seen, entry, still_us):
                 yield f"lane {lane}: raised at {entry.at_us} us with no vehicle in the lane"
+    yield from b2_by_person(seen)
     if seen.at_rest:
         yield from _b2_recorded(seen)
+
+
+def _turned_unread(seen: Evidence, raised: LogEntry, still_us: int) -> bool:
+    """Return whether a boom may have been turned on its way down for a detector that could not be
+    read, and have reached its limit meanwhile."""
+    if raised.at_us - still_us > UNREAD_US:
+        return False
+    return any(
+        blind.lane_id == raised.lane
+        and blind.from_us <= raised.at_us
+        and (blind.until_us is None or raised.at_us <= blind.until_us + UNREAD_US)
+        for blind in seen.blind
+    )
 
 
 def _b2_recorded(seen: Evidence) -> Iterator[str]:

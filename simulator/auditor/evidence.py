@@ -83,6 +83,17 @@ class AuditedTransfer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditedClaim:
+    """One row of the plaza's claims, by plain SQL."""
+
+    claim_id: str
+    out_trade_no: str | None
+    """None: cash."""
+    amount_fen: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tapped:
     """One message or answer seen on a wire."""
 
@@ -108,6 +119,40 @@ class Restart:
     process: str
     """``lane 001`` or ``plaza``."""
     lane_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blind:
+    """A while in which a lane could not read its inputs."""
+
+    lane_id: str
+    from_us: int
+    until_us: int | None
+    """None: to the end of the run."""
+    dead: bool
+    """Its process was not there; else its modules did not answer as they should."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditedTariff:
+    """One version of the tariff, as it was put into the plaza."""
+
+    version: int
+    from_us: int | None
+    """When it came into force, on the plant's clock; None where that is not known."""
+    rows: tuple[tuple[str, int, int, int], ...]
+    """Entry station, vehicle class, toll in fen, distance in m."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """A person's order to let a vehicle through, as it was given."""
+
+    lane_id: str
+    at_us: int
+    passage_id: str | None
+    vehicle_id: int | None
+    """Who stood at the window before that person's eyes; None where nobody did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,3 +185,16 @@ class Evidence:
     lying: frozenset[str] = frozenset()
     """Lanes with a loop that saw vehicles of the lane beside, or none of its own: how many went
     through there nobody in the lane can know."""
+    blind: tuple[Blind, ...] = ()
+    tariffs: tuple[AuditedTariff, ...] = ()
+    """Empty: prices are not judged."""
+    tariffs_heard: tuple[tuple[str, int, int], ...] = ()
+    """(lane, version, microseconds): when a version was first answered to a lane."""
+    wall_base_ms: int | None = None
+    """UTC milliseconds at the plant's time 0; None where the two cannot be compared."""
+    clocks_off: frozenset[str] = frozenset()
+    """Lanes whose own wall clock was wrong at times."""
+    ordered: tuple[Ordered, ...] | None = None
+    """None: people's orders were not written down."""
+    claims: tuple[AuditedClaim, ...] = ()
+    """Money of settled passages somebody asked back."""

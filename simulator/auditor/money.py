@@ -8,13 +8,34 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from simulator.auditor.alike import alike
 from simulator.auditor.evidence import AuditedRecord, DriverStory, Evidence, Tapped
+from simulator.auditor.prices import m1_prices
+from simulator.auditor.twice import m1_twice
 
 OPEN = frozenset({"created", "sent", "waiting", "unknown", "closing"})
 UNSETTLED = OPEN | {"refund_due", "refunding", "mismatch"}
+UNPROVEN = frozenset({"approved", "sending"})
+"""Of a claim on a phone payment: granted, and not proven to be paid back."""
 STUCK = "refund_stuck"
 """The platform refuses the refund for good: a person's to end, with a figure of its own."""
 PHONE = frozenset({"alipay", "wechat", "unionpay"})
+OWED = frozenset({"refund_due", "refunding", "mismatch", STUCK})
+ACCOUNTS = frozenset(
+    {
+        "clearing",
+        "suspense",
+        "refund_due",
+        "revenue",
+        "fees",
+        "cash_lane",
+        "cash_safe",
+        "etc",
+        "coupon",
+        "differences",
+    }
+)
+"""What an account's name may begin with."""
 
 
 def bodies(records: tuple[AuditedRecord, ...]) -> Iterator[tuple[AuditedRecord, dict[str, Any]]]:
@@ -44,12 +65,14 @@ def m1_legs(seen: Evidence) -> Iterator[str]:
     for number, times in sorted(named.items()):
         if times > 1:
             yield f"order {number} is named by {times} legs"
+    yield from m1_prices(seen, bodies(seen.plaza_records))
     if not seen.at_rest:
         return
     books = {trade.out_trade_no: trade for trade in seen.trades}
+    claimed = _claimed(seen)
     for number, fen in sorted(amount.items()):
         held = books[number].captured_fen - books[number].refunded_fen if number in books else 0
-        if held != fen:
+        if held != fen - claimed[number]:
             yield f"order {number}: the record says {fen}, the platform holds {held}"
     stuck = {order.out_trade_no for order in seen.orders if order.state == STUCK}
     for number, trade in sorted(books.items()):
@@ -57,17 +80,29 @@ def m1_legs(seen: Evidence) -> Iterator[str]:
         if number not in amount and kept and number not in stuck:
             yield f"order {number}: captured, named by no record and not given back"
     yield from _m1_drivers(seen)
+    yield from m1_twice(seen)
+
+
+def _claimed(seen: Evidence) -> Counter[str]:
+    """Return by order what was given back later because somebody asked for it."""
+    back: Counter[str] = Counter()
+    for claim in seen.claims:
+        if claim.out_trade_no is not None and claim.state == "refunded":
+            back[claim.out_trade_no] += claim.amount_fen
+    return back
 
 
 def _m1_drivers(seen: Evidence) -> Iterator[str]:
     if seen.misread_plates:
         return
     applied: dict[str, Counter[str]] = defaultdict(Counter)
+    given = _claimed(seen)
     for _, body in bodies(seen.plaza_records):
         plate = (body.get("plate") or {}).get("text")
         for leg in body.get("legs", []):
             kind = "phone" if leg["tender"] in PHONE else leg["tender"]
-            applied[plate or ""][kind] += leg["amount_fen"]
+            back = given[leg["out_trade_no"]] if kind == "phone" else 0
+            applied[plate or ""][kind] += leg["amount_fen"] - back
     stuck, nameless = _stuck_of(seen), _nameless_legs(seen)
     for group in _purses(seen):
         told = [driver for driver in group if driver.plate in applied]
@@ -108,10 +143,12 @@ def _stuck_of(seen: Evidence) -> Counter[int]:
 
 
 def _purses(seen: Evidence) -> Iterator[list[DriverStory]]:
-    """Yield the drivers, those together who held up one another's codes: one's wallet may have
-    paid for the other."""
+    """Yield the drivers, those together of whom one may have paid for the other: they held up one
+    another's codes, or no lane could tell them apart."""
     head = {driver.vehicle_id: driver.vehicle_id for driver in seen.drivers}
-    for one, other in seen.borrowed:
+    for one, other in (*seen.borrowed, *alike(seen)):
+        if one not in head or other not in head:
+            continue
         old, new = head[one], head[other]
         head = {vehicle: new if top == old else top for vehicle, top in head.items()}
     groups: dict[int, list[DriverStory]] = defaultdict(list)
@@ -127,6 +164,9 @@ def m2_ends(seen: Evidence) -> Iterator[str]:
     for order in seen.orders:
         if order.state in UNSETTLED:
             yield f"order {order.out_trade_no} rests in state {order.state}"
+    for claim in seen.claims:
+        if claim.out_trade_no is not None and claim.state in UNPROVEN:
+            yield f"claim {claim.claim_id} rests in state {claim.state}"
 
 
 def m3_survives(seen: Evidence) -> Iterator[str]:
@@ -194,7 +234,9 @@ def _m4_shown(seen: Evidence) -> Iterator[str]:
 
 
 def m5_ledger(seen: Evidence) -> Iterator[str]:
-    """A transfer moves one amount once; a pending one is posted or voided at most once."""
+    """A transfer moves one amount once; a pending one is posted or voided at most once; what is
+    owed is what orders and claims say."""
+    yield from _m5_accounts(seen)
     pending = {t.transfer_id: t for t in seen.transfers if t.kind == "pending"}
     ended: Counter[str] = Counter()
     for transfer in seen.transfers:
@@ -210,6 +252,22 @@ def m5_ledger(seen: Evidence) -> Iterator[str]:
     for number, times in sorted(ended.items()):
         if times > 1:
             yield f"pending transfer {number} was ended {times} times"
+
+
+def _m5_accounts(seen: Evidence) -> Iterator[str]:
+    """Yield transfers between what are no accounts, and a wrong sum of what is owed."""
+    owed = 0
+    for transfer in seen.transfers:
+        for name in (transfer.debit, transfer.credit):
+            if name.partition(":")[0] not in ACCOUNTS:
+                yield f"transfer {transfer.transfer_id} names {name}, which is no account"
+        if transfer.kind in ("posted", "post"):
+            owed += transfer.amount_fen * (transfer.credit == "refund_due")
+            owed -= transfer.amount_fen * (transfer.debit == "refund_due")
+    wanted = sum(o.captured_fen - o.refunded_fen for o in seen.orders if o.state in OWED)
+    wanted += sum(c.amount_fen for c in seen.claims if c.state in UNPROVEN | {"stuck"})
+    if seen.at_rest and owed != wanted:
+        yield f"the ledger owes {owed} fen, orders and claims say {wanted}"
 
 
 def m6_chain(seen: Evidence) -> Iterator[str]:

@@ -1,5 +1,5 @@
 """``python -m simulator.bench``: scan to raise against its floor, scan to boom up against 1.5 s,
-and the virtual world against a bare heap."""
+the virtual world against a bare heap, and durable payments against a bare handler."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from pathlib import Path
 from rich.console import Console
 
 from simulator.bench.boom import TooSlowError
-from simulator.bench.report import Result, as_json, table
+from simulator.bench.payments import NothingPaidError, payments_bench
+from simulator.bench.report import Result, as_json, payments_table, table
 from simulator.bench.road import StuckError
+from simulator.bench.rows import RowsUnclearError
 from simulator.bench.run import Order, bench
 from simulator.bench.world import WorldFailedError, world_speed
 from simulator.broker import BrokerMissingError
@@ -28,13 +30,18 @@ from simulator.platforms.keys import KeyFilesError
 
 CANNOT_RUN = 2
 LANES_MAX = 8
+TABLE_WIDTH = 140
 CARS_MAX = 10_000
+SECONDS_MAX = 120
+"""A plaza works on so many orders at most; a minute of load is far below."""
 _EXPECTED = (
     BadPlaceError,
     BrokerMissingError,
     CallFailedError,
     ChildFailedError,
     KeyFilesError,
+    NothingPaidError,
+    RowsUnclearError,
     StuckError,
     TooSlowError,
     WorldFailedError,
@@ -52,6 +59,13 @@ def _parser() -> argparse.ArgumentParser:
         "--world-seeds", type=_upto(CARS_MAX, 0), default=20, help="default 20; 0 leaves them out"
     )
     parser.add_argument("--lanes", type=_upto(LANES_MAX, 1), default=4, help="default 4")
+    parser.add_argument(
+        "--payment-seconds",
+        type=_upto(SECONDS_MAX, 0),
+        default=5,
+        help="of load for each side, number of callers and store; default 5; 0 leaves them out",
+    )
+    parser.add_argument("--payments", action="store_true", help="durable payments only")
     parser.add_argument("--json", action="store_true", help="last line: one JSON object")
     parser.add_argument("--dir", type=Path, help="where everything is written, and stays")
     return parser
@@ -73,10 +87,17 @@ def main(arguments: list[str] | None = None) -> int:
     order = Order(cars=given.cars, boom_cars=given.boom_cars, lanes=given.lanes)
     root = given.dir.absolute() if given.dir else Path(tempfile.mkdtemp(prefix="toll-bench-"))
     try:
-        result = asyncio.run(bench(order, root, tell=_tell))
-        if given.world_seeds:
-            _tell(f"virtual world: {given.world_seeds} seeds")
-            result = replace(result, world=world_speed(given.world_seeds))
+        result = Result()
+        if not given.payments:
+            result = asyncio.run(bench(order, root, tell=_tell))
+            if given.world_seeds:
+                _tell(f"virtual world: {given.world_seeds} seeds")
+                result = replace(result, world=world_speed(given.world_seeds))
+        if given.payment_seconds:
+            measured = payments_bench(
+                root / "payments", seconds=float(given.payment_seconds), tell=_tell
+            )
+            result = replace(result, payments=asyncio.run(measured))
     except _EXPECTED as error:
         return _cannot(error)
     except BaseExceptionGroup as group:
@@ -92,7 +113,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _print(result: Result, *, as_line: bool) -> None:
-    Console().print(table(result))
+    if result.floor is not None:
+        Console().print(table(result))
+    if result.payments:
+        Console(width=TABLE_WIDTH).print(payments_table(result.payments))
     if as_line:
         sys.stdout.write(json.dumps(as_json(result)) + "\n")
 

@@ -12,6 +12,7 @@ from simulator.demo.files import Layout, lane_names
 from simulator.demo.http import CallFailedError
 from simulator.demo.town import PLAZA_ID, Town
 from simulator.demo.traffic import Traffic
+from tolling.paycodes import Wallet
 
 PER_CAR_S = 30
 """A car at the usual speed is through in 10 s; a busy machine may take three times as long."""
@@ -31,7 +32,7 @@ async def scan_to_boom_up_us(
     Raises: ChildFailedError, BadPlaceError, BrokerMissingError, TooSlowError (also in groups).
     """
     layout = Layout(root=root, plaza_id=PLAZA_ID, lanes=lane_names(lanes))
-    town = Town(layout, seed=1, tell=tell, judged=False)
+    town = Town(layout, seed=1, tell=tell, judged=False, wallets=(Wallet.ALIPAY,))
     async with town.running():
         traffic = Traffic(town.site, town.plaza, layout.lanes, iter(repeat("phone_ok", cars)))
         try:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from simulator.bench.figures import Spread, ratio
+from simulator.bench.payments import PAYMENTS_RATIO_MIN, StoreFigures
 from simulator.bench.world import WorldSpeed
 
 RAISE_RATIO_MAX = 2.0
@@ -28,6 +29,7 @@ class Result:
     boom_up: Spread | None = None
     breakdown: dict[str, float | None] = field(default_factory=dict)
     world: WorldSpeed | None = None
+    payments: tuple[StoreFigures, ...] = ()
 
     @property
     def raise_ratio(self) -> float | None:
@@ -60,6 +62,13 @@ def as_json(result: Result) -> dict[str, Any]:
         },
         "breakdown": result.breakdown,
         "world": None if result.world is None else _world(result.world),
+        "payments": [
+            {"store": each.store, **asdict(point), "times_floor": point.times_floor}
+            for each in result.payments
+            for point in each.points
+        ]
+        or None,
+        "payments_times_floor_min": PAYMENTS_RATIO_MIN,
     }
 
 
@@ -91,6 +100,29 @@ def table(result: Result) -> Table:
         speeds = f"{world.ours_per_s:g} of {world.floor_per_s:g} vehicles per core-second"
         what = f"virtual world, {world.seeds} seeds: {speeds}"
         found.add_row(what, str(world.vehicles), "-", "-", _text(world.times), "-")
+    return found
+
+
+def payments_table(stores: tuple[StoreFigures, ...]) -> Table:
+    """Return durable payments per second, ours and the bare handler's, for people."""
+    title = f"durable payments (at 64 callers at least {PAYMENTS_RATIO_MIN:g} x the bare handler)"
+    found = Table(title=title)
+    for name in ("store", "callers"):
+        found.add_column(name)
+    for name in (
+        *("ours /s", "bare /s", "x bare", "rows alone /s", "ours ms CPU", "bare ms CPU"),
+        *("ours p50 ms", "p99 ms", "bare p50 ms", "commits each", "unpaid"),
+    ):
+        found.add_column(name, justify="right")
+    for store in stores:
+        for point in store.points:
+            ours, bare = point.ours, point.floor
+            figures = (
+                *(ours.per_s, bare.per_s, point.times_floor, point.rows_per_s),
+                *(ours.cpu_ms, bare.cpu_ms, ours.p50_ms, ours.p99_ms, bare.p50_ms),
+                *(ours.commits_per_payment, ours.unpaid + bare.unpaid),
+            )
+            found.add_row(store.store, str(point.callers), *map(_text, figures))
     return found
 
 

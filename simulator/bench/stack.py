@@ -121,7 +121,12 @@ class OurSide:
             *(program("plaza-server"), "init", str(layout.plaza)),
             *("--plaza-id", PLAZA_ID, "--port", "0"),
         )
-        files.finish_plaza(layout, broker=broker, mqtt_port=mqtt_port, platform=platform)
+        files.finish_plaza(
+            layout,
+            broker=broker,
+            mqtt_port=mqtt_port,
+            platforms={"alipay": platform["platforms"]["alipay"]},
+        )
         argv = (program("plaza-server"), "run", "--config", str(layout.plaza_file))
         plaza = await self.children.start("plaza", *argv, ready="url")
         token = Path(made["admin_token_file"]).read_text(encoding="ascii").strip()

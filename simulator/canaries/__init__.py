@@ -22,6 +22,7 @@ from simulator.canaries.worlds import (
     link_lossy,
     platform,
     plaza_disk_fails,
+    tariff_of_tomorrow,
     world,
 )
 from simulator.models.faults import PlatformFault
@@ -60,6 +61,14 @@ _ALL = (
         world("phone_ok", "phone_ok", faults=display_gone, gap_ms=60_000, attended=False),
         "B2",
     ),
+    _canary(
+        lane.raise_obeyed_for_another,
+        world("phone_ok", "phone_ok", faults=display_gone, gap_ms=60_000, attended=False),
+        "B2",
+    ),
+    _canary(lane.raises_once_more, world("phone_ok"), "B2"),
+    _canary(lane.toll_a_yuan_too_high, world("phone_ok"), "M1"),
+    _canary(lane.tariff_before_its_time, world("phone_ok", faults=tariff_of_tomorrow), "M1"),
     _canary(lane.violator_authorised, world("phone_ok", "runs_through"), "B2", "CRASH"),
     _canary(
         plaza.unknown_read_as_refused,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 from lane_controller.core import commands as cmd
+from lane_controller.core import conditions, identify, interlock, people, presence, tables
 from lane_controller.core import events as ev
-from lane_controller.core import interlock, people, presence, tables
 from lane_controller.core import lane as lane_core
 from lane_controller.core.draft import Draft
 from lane_controller.core.states import Boom, Phase
@@ -19,14 +20,17 @@ from lane_controller.engine.calls import is_lower
 from lane_controller.engine.engine import LaneEngine
 from lane_controller.engine.uplink import Uplink
 from simulator.canaries.planting import both, replaced, replaced_row
+from tolling import tariffs
 from tolling.chain import Anchor, SealedRecord, anchor_of
-from tolling.clock import NS_PER_S
+from tolling.clock import NS_PER_S, WallTime
 from tolling.ids import LaneId, PassageId, PlazaId, make_passage_id
 from tolling.inputs import Reading
 from tolling.messages import OperatorAction, OperatorCommand
 from tolling.paycodes import PayCode, PayCodeRef
 from tolling.records import AuthorisedBy
+from tolling.tariffs import Quote, TariffSet
 
+YUAN_FEN = 100
 STALE_NS = 3 * NS_PER_S
 """The boom is down and nobody in the lane so long: no order about a vehicle can be meant now."""
 
@@ -150,6 +154,65 @@ def echo_taken_for_motion() -> AbstractContextManager[None]:
             draft.put(boom=Boom.UP)
 
     return replaced(interlock, "raise_boom", raise_boom)
+
+
+def raises_once_more() -> AbstractContextManager[None]:
+    """A boom that has just come down by command goes up once more, for nobody."""
+    honest = interlock._reached_down
+
+    def reached_down(draft: Draft) -> None:
+        lowering = draft.state.boom is Boom.LOWERING
+        honest(draft)
+        if lowering:
+            draft.emit(cmd.RaiseBoom(reason=cmd.RaiseReason.SAFETY, passage_id=None))
+
+    return replaced(interlock, "_reached_down", reached_down)
+
+
+def toll_a_yuan_too_high() -> AbstractContextManager[None]:
+    """Every toll is one yuan more than its row says, from the quote to the record."""
+
+    def quote(tariff: TariffSet, **named: Any) -> Quote:
+        quoted = tariffs.quote(tariff, **named)
+        if quoted.toll_due_fen == 0:
+            return quoted
+        return replace(quoted, toll_due_fen=quoted.toll_due_fen + YUAN_FEN)
+
+    return replaced(identify, "quote", quote)
+
+
+def tariff_before_its_time() -> AbstractContextManager[None]:
+    """The newest tariff in the lane counts from the moment it is there."""
+
+    def in_force(sets: Sequence[TariffSet], *, current: TariffSet, now: WallTime) -> TariffSet:
+        return max(sets, key=lambda each: each.version)
+
+    return replaced(conditions, "in_force", in_force)
+
+
+def raise_obeyed_for_another() -> AbstractContextManager[None]:
+    """A raise that comes when its vehicle has left is obeyed for the one that stands there."""
+    honest = LaneEngine._dispatch
+    waiting: dict[LaneId, OperatorCommand] = {}
+
+    def dispatch(engine: LaneEngine, what: inp.Input) -> None:
+        lane = engine.state.config.lane_id
+        if isinstance(what, inp.PersonOrdered) and what.command.action is OperatorAction.RAISE:
+            waiting[lane] = what.command
+        honest(engine, what)
+        here, late = engine.state.arriving, waiting.get(lane)
+        if here is None or late is None or here.phase is not Phase.TENDER:
+            return
+        if late.passage_id != here.passage_id:
+            del waiting[lane]
+            again = f"{late.command_id}-again"
+            told = replace(late, command_id=again, passage_id=here.passage_id)
+            honest(engine, inp.PersonOrdered(command=told))
+
+    return both(
+        replaced(LaneEngine, "_stale", lambda engine, command: False),
+        replaced(LaneEngine, "_dispatch", dispatch),
+    )
 
 
 def violator_authorised() -> AbstractContextManager[None]:

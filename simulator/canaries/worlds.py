@@ -18,6 +18,7 @@ from simulator.world.faults import (
     KillAt,
     LineTrouble,
     PlatformTrouble,
+    TariffSwitch,
     WorldFault,
     lane_name,
 )
@@ -95,6 +96,11 @@ def display_gone(seed: int) -> tuple[WorldFault, ...]:
     return (
         DeviceTroubleAt(at_ms=1_000, lane_id=lane_ids(1)[0], device="display", trouble=trouble),
     )
+
+
+def tariff_of_tomorrow(seed: int) -> tuple[WorldFault, ...]:
+    """Return a tariff that is in the lane from its start, and in force long after the run."""
+    return (TariffSwitch(at_ms=100, notice_ms=3_600_000, percent=150),)
 
 
 def lane_dies(seed: int) -> tuple[WorldFault, ...]:

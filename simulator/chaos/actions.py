@@ -49,7 +49,7 @@ class Kind(StrEnum):
     DEVICE = "device"
     """A device misbehaves."""
     PLATFORM = "platform"
-    """The payment platform misbehaves."""
+    """A payment platform misbehaves."""
     KILL_DATABASE = "kill_database"
     STOP_DATABASE = "stop_database"
     RESTART_DATABASE = "restart_database"
@@ -67,7 +67,7 @@ class Action:
     """Since traffic began."""
     kind: Kind
     target: str
-    """A process, a line, or a lane's device."""
+    """A process, a line, a platform, or a lane's device."""
     for_ms: int = 0
     """Until it is undone; 0: it has no end of its own."""
     what: Mapping[str, Any] = field(default_factory=dict)
@@ -84,6 +84,7 @@ class Scene:
     lines: Sequence[str]
     disks: Sequence[str]
     """Lanes whose disk can be filled."""
+    platforms: Sequence[str]
     database: bool
 
 
@@ -218,9 +219,8 @@ def _device(dice: random.Random, at_ms: int, scene: Scene) -> Action:
 
 
 def _platform(dice: random.Random, at_ms: int, scene: Scene) -> Action:
-    del scene
-    what = dice.choice(PLATFORM_FAULTS)
-    return Action(at_ms=at_ms, kind=Kind.PLATFORM, target="platform", what=what)
+    target, what = dice.choice(scene.platforms), dice.choice(PLATFORM_FAULTS)
+    return Action(at_ms=at_ms, kind=Kind.PLATFORM, target=target, what=what)
 
 
 _DRAW: Mapping[Kind, Callable[[random.Random, int, Scene], Action]] = {
@@ -253,7 +253,7 @@ PLATFORM_FAULTS: tuple[Mapping[str, Any], ...] = (
     {"kind": "http_429", "times": 2},
     {"kind": "gateway_error", "times": 2, "carried_out": True},
     {"kind": "error_burst", "times": 6},
-    {"kind": "business_refused", "calls": ["pay"], "sub_code": "ACQ.SYSTEM_ERROR"},
+    {"kind": "business_refused", "calls": ["pay"]},
     {"kind": "cancel_refused", "times": 2},
     {"kind": "cancel_lies", "times": 2},
     {"kind": "password_wait", "calls": ["pay"], "ms": 3_000},
@@ -269,7 +269,7 @@ PLATFORM_FAULTS: tuple[Mapping[str, Any], ...] = (
     {"kind": "slow", "times": 5, "ms": 800},
     {"kind": "slow", "calls": ["pay"], "times": 2, "ms": 10_000},
 )
-"""Bodies of the platform's POST /faults. Sources: docs/simulator.md, simulator/models/faults.py."""
+"""Bodies of a platform's POST /faults. Sources: docs/simulator.md, simulator/models/faults.py."""
 DEVICE_FAULTS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("barrier", {"kind": "silent", "for_ms": 1_500}),
     ("barrier", {"kind": "slow", "for_ms": 3_000, "ms": 150}),

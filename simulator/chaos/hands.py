@@ -151,7 +151,7 @@ class Hands:
         self._stack.signal_broker(signal.SIGSTOP)
         return lambda: self._stack.signal_broker(signal.SIGCONT)
 
-    # ---- lines, disks, devices, platform ----
+    # ---- lines, disks, devices, platforms ----
 
     def _line(self, action: Action) -> Callable[[], None]:
         wires, line = self._stack.wires, action.target
@@ -178,7 +178,7 @@ class Hands:
 
     def _platform(self, action: Action) -> None:
         body = {key: value for key, value in action.what.items() if key != "kind"}
-        self._stack.site.platform_fault(action.what["kind"], **body)
+        self._stack.site.platform_fault(action.what["kind"], platform=action.target, **body)
 
     # ---- the database ----
 

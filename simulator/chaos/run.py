@@ -26,6 +26,7 @@ from simulator.chaos.actions import GAP_S, Action, Scene, draw_actions
 from simulator.chaos.hands import Hands
 from simulator.chaos.traffic import Traffic
 from simulator.demo.files import lane_names
+from simulator.models.wallets import ALL_WALLETS
 from simulator.stack.disk import SmallDisk
 from simulator.stack.evidence import by_tender
 from simulator.stack.nursery import Nursery
@@ -48,7 +49,7 @@ REST_TELL_S = 5.0
 SETTLE_S = 30.0
 """Every process is up again within this once nothing kills it."""
 LATENCY_MS, JITTER_MS = 150, 200
-"""Of the platform."""
+"""Of every platform."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,7 @@ def _stack(
         latency_ms=LATENCY_MS,
         jitter_ms=JITTER_MS,
         seed=order.seed,
+        wallets=ALL_WALLETS,
         plaza_mqtt=True,
         postgres=order.postgres,
         plazas=2 if order.postgres else 1,
@@ -144,6 +146,7 @@ def _run(
         plazas=stack.plan.plaza_names,
         lines=stack.plan.lines,
         disks=tuple(disks),
+        platforms=stack.plan.platform_names,
         database=order.postgres,
     )
     until_ms = round(order.minutes * 60_000)

@@ -3,6 +3,8 @@ and gathered with stores, wires and files when all has ended."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from simulator.auditor import Evidence, Restart, Tapped
 from simulator.demo.files import Layout
 from simulator.demo.http import Api, SiteApi
@@ -10,16 +12,19 @@ from simulator.stack import evidence
 from simulator.stack.evidence import Outside, outside_of, texts_below
 
 
-async def ask_outside(site: SiteApi, platform: Api) -> Outside:
-    """Ask road, platform and drivers for all they know.
+async def ask_outside(site: SiteApi, platforms: Mapping[str, Api]) -> Outside:
+    """Ask road, platforms (by name) and drivers for all they know.
 
     Raises: CallFailedError: the site does not answer.
     """
     return outside_of(
         log=await site.log(),
-        trades=(await platform.call("GET", "/trades"))["trades"],
+        books={
+            name: (await platform.call("GET", "/trades"))["trades"]
+            for name, platform in platforms.items()
+        },
         memories=await site.memories(),
-        codes=(await site.call("GET", "/codes"))["codes"],
+        codes=await site.call("GET", "/codes"),
         timings=await site.timings(),
     )
 

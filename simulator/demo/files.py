@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simulator.broker import Broker, lane_user
 from simulator.demo.toml import toml_text
+from simulator.models.wallets import ALL_WALLETS
 from simulator.plant import LaneGeometry
+from tolling.paycodes import Wallet
 
+_NO_MERCHANTS = frozenset({"platform", "control_url"})
+"""Facts of a platform that are for testers alone."""
 SOCKET_PATH_MAX = 107
 """Bytes of a unix socket's name in Linux."""
 
@@ -95,21 +99,26 @@ class Layout:
             raise BadPlaceError(f"{self.root}: {error.strerror}") from None
 
 
-def write_site(layout: Layout, *, seed: int) -> None:
-    """Write the site's file: as many lanes, all on their usual wires."""
+def write_site(layout: Layout, *, seed: int, wallets: Sequence[Wallet] = ALL_WALLETS) -> None:
+    """Write the site's file: as many lanes, all on their usual wires, drivers with these wallets in
+    turn."""
     config = {
         "run_dir": str(layout.root / "site"),
         "lanes": [{"lane_id": lane} for lane in layout.lanes],
         "seed": seed,
+        "wallets": list(wallets),
     }
     layout.site_file.write_text(json.dumps(config, indent=1), encoding="utf-8")
 
 
 def finish_plaza(
-    layout: Layout, *, broker: Broker, mqtt_port: int, platform: Mapping[str, Any]
+    layout: Layout, *, broker: Broker, mqtt_port: int, platforms: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    """Add broker and platform to the file that ``plaza-server init`` wrote, and say it is a
-    simulation."""
+    """Add broker and platforms to the file that ``plaza-server init`` wrote, and say it is a
+    simulation.
+
+    Args:   platforms: what each simulated platform says of itself, by name.
+    """
     password = layout.plaza / "keys" / "broker.password"
     write_secret(password, broker.users["plaza"].password)
     text = layout.plaza_file.read_text(encoding="utf-8")
@@ -119,14 +128,22 @@ def finish_plaza(
         "user": "plaza",
         "password_file": "keys/broker.password",
     }
-    alipay = {
-        "gateway_url": platform["url"],
-        "app_id": platform["app_id"],
-        "app_private_key": platform["app_private_key_file"],
-        "alipay_public_key": platform["alipay_public_key_file"],
-    }
-    more = toml_text({"mqtt": mqtt, "platforms": {"alipay": alipay}})
+    tables = {name: platform_table(facts) for name, facts in platforms.items()}
+    more = toml_text({"mqtt": mqtt, "platforms": tables})
     layout.plaza_file.write_text(f"{text}\n{more}", encoding="utf-8")
+
+
+def platform_table(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a ``[platforms.<name>]`` by what the simulated platform says of itself.
+
+    Args:   facts: in the plaza file's own names, ``_file`` behind those of files; Alipay's gateway
+            is called ``url``.
+    """
+    return {
+        "gateway_url" if key == "url" else key.removesuffix("_file"): value
+        for key, value in facts.items()
+        if key not in _NO_MERCHANTS
+    }
 
 
 def fix_plaza_port(layout: Layout, url: str) -> None:

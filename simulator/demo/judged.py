@@ -74,8 +74,10 @@ async def judged_run(
 
 async def _ask(town: Town) -> Outside:
     async with aiohttp.ClientSession() as session:
-        platform = Api(session, town.platform["control_url"])
-        return await ask_outside(town.site, platform)
+        platforms = {
+            name: Api(session, facts["control_url"]) for name, facts in town.platforms.items()
+        }
+        return await ask_outside(town.site, platforms)
 
 
 async def _wait_rest(town: Town, vehicles: int) -> None:

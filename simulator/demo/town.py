@@ -12,7 +12,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,14 @@ from simulator.demo import files
 from simulator.demo.child import argv_of
 from simulator.demo.children import READY_S, Child, ChildFailedError, Facts, Spec, json_line
 from simulator.demo.http import PlazaApi, SiteApi
+from simulator.models.wallets import ALL_WALLETS
 from simulator.stack.booth import Booth
 from simulator.stack.evidence import settled_by
 from simulator.stack.proxy import Proxy
 from simulator.stack.site_client import SiteClient
 from simulator.stack.taps import Tap
 from simulator.stack.wires import address_of
+from tolling.paycodes import Wallet
 
 PLAZA_ID = "330101"
 OPERATOR = "901"
@@ -49,23 +51,26 @@ class Town:
         tell: Callable[[str], None],
         judged: bool,
         page_port: int = 0,
+        wallets: Sequence[Wallet] = ALL_WALLETS,
     ) -> None:
         """Prepare a run; nothing is made or started yet.
 
         Args:   tell: takes progress in words, a line each.
                 judged: set the auditor's taps.
                 page_port: of the pages; 0 takes a free one.
+                wallets: on the drivers' phones, in turn; their platforms are there.
         """
         self.layout = layout
         self.seed = seed
         self.tell = tell
         self.judged = judged
         self.page_port = page_port
+        self.wallets = tuple(wallets)
         self.children: dict[str, Child] = {}
         self.urls: dict[str, str] = {}
         """Where ``broker``, ``site``, ``plaza`` and ``page`` are, once they are up."""
-        self.platform: dict[str, Any] = {}
-        """What the site says of its payment platform."""
+        self.platforms: dict[str, dict[str, Any]] = {}
+        """What the site says of its payment platforms, by name."""
         self.tap = Tap(self.now_us)
         self.site: SiteApi
         self.plaza: PlazaApi
@@ -117,7 +122,7 @@ class Town:
         self._broker = brokers.prepare(
             self.layout.broker, plaza_id=PLAZA_ID, lanes=self.layout.lanes
         )
-        files.write_site(self.layout, seed=self.seed)
+        files.write_site(self.layout, seed=self.seed, wallets=self.wallets)
         site_argv = (sys.executable, "-m", "simulator.site", "--config", str(self.layout.site_file))
         await asyncio.gather(
             self._child(tasks, "broker", self._broker.argv, _broker_ready, self._broker_up),
@@ -147,7 +152,7 @@ class Town:
     def _site_up(self, facts: Facts) -> None:
         self.site = SiteApi(self._session, facts["control_url"])
         self.urls["site"] = facts["control_url"]
-        self.platform = facts["platform"]
+        self.platforms = facts["platforms"]
         self._site_facts = facts
         self._devices = {lane["lane_id"]: lane["devices"] for lane in facts["lanes"]}
 
@@ -161,7 +166,7 @@ class Town:
     async def _start_plaza(self, tasks: asyncio.TaskGroup, kept: AsyncExitStack) -> None:
         server = _program("plaza-server")
         files.finish_plaza(
-            self.layout, broker=self._broker, mqtt_port=self._mqtt_port, platform=self.platform
+            self.layout, broker=self._broker, mqtt_port=self._mqtt_port, platforms=self.platforms
         )
         argv = (server, "run", "--config", str(self.layout.plaza_file))
         await self._child(tasks, "plaza", argv, json_line("url"), self._plaza_up)

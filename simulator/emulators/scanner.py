@@ -58,9 +58,12 @@ class SerialScanner:
         """Commands understood so far."""
         line.on_bytes = self._feed
 
-    def present(self, code: bytes, *, twice: bool = False, half: bool = False) -> None:
-        """Hold *code* before the scanner now."""
-        self._send(self.model.present(code, self._now_ns(), twice=twice, half=half))
+    def present(self, code: bytes, *, twice: bool = False, half: bool = False) -> tuple[bytes, ...]:
+        """Hold *code* before the scanner now. Returns the codes it will deliver, as its faults have
+        made them."""
+        deliveries = self.model.present(code, self._now_ns(), twice=twice, half=half)
+        self._send(deliveries)
+        return tuple(each.data.removesuffix(self.model.suffix) for each in deliveries)
 
     def inject(self, trouble: DeviceTrouble) -> int:
         """Arm a fault; an unplugged scanner leaves its line at once."""

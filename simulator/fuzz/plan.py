@@ -18,10 +18,12 @@ from simulator.people import BEHAVIOURS, EVERYDAY_MIX, UNRULY_MIX
 from simulator.plant import PowerFail
 from simulator.world.build import WorldConfig, lane_ids
 from simulator.world.faults import DeviceTroubleAt, WorldFault, kind_of, lane_name
+from simulator.world.platforms import ALL_WALLETS, PLATFORM_OF
 from simulator.world.site import Car
 from simulator.world.streams import Streams
 from simulator.world.swarm import draw_faults
 from simulator.world.traffic import draw_cars
+from tolling.paycodes import Wallet
 
 LANES = (2, 3)
 """Lanes a seed draws from."""
@@ -29,7 +31,7 @@ VEHICLES_MIN = 20
 VEHICLES_SPREAD = 9
 """20..28: many enough to meet each other, few enough for a few seconds a seed."""
 FAULT_KINDS_MIN = 3
-GAPS_MS = (5_000, 9_000, 14_000, 22_000)
+GAPS_MS = (4_000, 7_000, 10_000, 15_000)
 """Between two vehicles of a lane, in the mean: from a queue that never ends to an idle lane."""
 LATENCIES_MS = (50, 300, 600, 600, 1_200, 2_200)
 JITTERS_MS = (0, 0, 200, 800)
@@ -37,6 +39,14 @@ JITTERS_MS = (0, 0, 200, 800)
 UNATTENDED_OF_10 = 2
 PLAZAS = (1, 1, 1, 2)
 """Processes of the plaza on one store."""
+WALLETS = (
+    ALL_WALLETS,
+    ALL_WALLETS,
+    (Wallet.ALIPAY, Wallet.WECHAT),
+    (Wallet.ALIPAY,),
+    (Wallet.WECHAT,),
+)
+"""On the drivers' phones, in turn; only their platforms exist."""
 ODD_PERMILLE = (0, 40, 150)
 """Of the vehicles: motorcycles, lorries with a trailer on a bar."""
 TAIL_MS = 20_000
@@ -114,6 +124,7 @@ def plan(seed: int, picks: Picks = ALL) -> WorldConfig:
     plazas = PLAZAS[dice.randrange(len(PLAZAS))]
     odd_permille = ODD_PERMILLE[dice.randrange(len(ODD_PERMILLE))]
     power_fail = tuple(PowerFail)[dice.randrange(len(PowerFail))]
+    wallets = WALLETS[dice.randrange(len(WALLETS))]
     lanes = lanes if picks.lanes is None else picks.lanes
     vehicles = vehicles if picks.vehicles is None else picks.vehicles
     cars = draw_cars(
@@ -137,8 +148,9 @@ def plan(seed: int, picks: Picks = ALL) -> WorldConfig:
         plazas=plazas,
         odd_permille=odd_permille,
         power_fail=power_fail,
-        faults=_faults(seed, lanes, plazas, until_ms),
+        faults=_faults(seed, lanes, plazas, until_ms, wallets),
         cars=cars,
+        wallets=wallets,
     )
     return pick(whole, picks)
 
@@ -154,7 +166,10 @@ def _mix(dice: Random) -> dict[str, int]:
     return {"phone_ok": 10, **{name: 2 + dice.randrange(10) for name in names}}
 
 
-def _faults(seed: int, lanes: int, plazas: int, until_ms: int) -> tuple[WorldFault, ...]:
+def _faults(
+    seed: int, lanes: int, plazas: int, until_ms: int, wallets: tuple[Wallet, ...]
+) -> tuple[WorldFault, ...]:
+    platforms = sorted({PLATFORM_OF[wallet] for wallet in wallets})
     attempt = 0
     while True:
         drawn = draw_faults(
@@ -162,6 +177,7 @@ def _faults(seed: int, lanes: int, plazas: int, until_ms: int) -> tuple[WorldFau
             lanes=lane_ids(lanes),
             until_ms=until_ms,
             plazas=plazas,
+            platforms=platforms,
         )
         if len({kind_of(fault) for fault in drawn}) >= FAULT_KINDS_MIN:
             return drawn
@@ -273,7 +289,8 @@ def describe(config: WorldConfig) -> list[str]:
     lines = [
         f"{_many(config.lanes, 'lane')}, {_many(len(config.cars), 'car')},"
         f" {_many(config.plazas, 'plaza')}, platform {config.latency_ms} ms, "
-        + ("attended" if config.attended else "unattended"),
+        + ("attended" if config.attended else "unattended")
+        + f", {' and '.join(config.wallets)}",
         f"drivers: {drivers}",
     ]
     lines += [f"fault {place}: {fault_text(fault)}" for place, fault in enumerate(config.faults)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -15,6 +17,9 @@ from simulator.parent import end_with_parent
 AHEAD = 4
 """Seeds handed to the pool per worker: none idles, and few are lost where the run stops early."""
 
+COLLECT_AFTER = (100_000, 10, 10)
+"""Thresholds of Python's collector of rings, in a process that runs seeds."""
+
 
 def run_all(jobs: Sequence[SeedJob], *, workers: int) -> Iterator[SeedResult]:
     """Yield the result of every job, in their order.
@@ -25,8 +30,9 @@ def run_all(jobs: Sequence[SeedJob], *, workers: int) -> Iterator[SeedResult]:
     Raises: BrokenProcessPool: a worker was killed from outside.
     """
     if workers <= 1 or len(jobs) <= 1:
-        for job in jobs:
-            yield run_seed(job)
+        with collecting_rarely():
+            for job in jobs:
+                yield run_seed(job)
         return
     yield from _in_processes(jobs, workers)
 
@@ -59,6 +65,29 @@ def _begin_worker(parent_pid: int) -> None:
     """Leave Ctrl-C to the parent, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent(parent_pid=parent_pid)
+    _collect_rarely()
+
+
+def _collect_rarely() -> None:
+    """Look for rings of garbage less often: a world makes few while it runs, and is one at its end.
+
+    With Python's own thresholds the search takes a fifteenth of a run.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
+
+
+@contextlib.contextmanager
+def collecting_rarely() -> Iterator[None]:
+    """Run a with block of worlds in this process, looking for rings of garbage less often."""
+    before = gc.get_threshold()
+    _collect_rarely()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def cores() -> int:

@@ -23,6 +23,7 @@ from simulator.plant.events import (
     Strike,
     What,
 )
+from simulator.world.platforms import PLATFORM_OF
 from simulator.world.world import World
 
 NS_PER_US = 1_000
@@ -152,7 +153,7 @@ def words_for(actor: str, kind: str, detail: str) -> str | None:
     """Return what a person is told of one line of the trace; None for routine."""
     if actor == "fault":
         return f"FAULT begins: {kind}"
-    if actor == "alipay":
+    if actor in PLATFORM_OF.values():
         number, _, status = detail.partition(" ")
         return f"is asked: {kind} {number}" + ("" if status == "200" else f" -> HTTP {status}")
     if actor.startswith("driver "):

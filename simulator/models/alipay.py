@@ -1,32 +1,29 @@
 """The simulated Alipay platform, whole and synchronous: bytes in, bytes and delays out.
 
-``handle`` takes one HTTP request at one instant and returns one ``Reply``: what to write, after how
-long, and whether the connection breaks instead. It never sleeps and keeps no clock, so the same
-face serves a real HTTP server and a world in virtual time. The books see a request at the instant
-it arrives; the delay is the answer's way back. Around the wire stand the drivers' wallets
-(``issue_code``), the books as an auditor may see them (``books``, ``charges_of``, ``calls``) and
-the faults (``inject``).
+``handle`` takes one HTTP request at one instant and returns one ``Reply``; see
+``simulator.models.platform_face`` for what is common to all platforms. Around the wire stand the
+drivers' wallets (``issue_code``), the books as an auditor may see them (``books``, ``charges_of``,
+``calls``) and the faults (``inject``).
 
-Offered in key mode: alipay.trade.pay (bar_code), query, cancel, refund, fastpay.refund.query. The
-bill address is refused as not granted (40006). No notify is sent: a plaza behind NAT does not get
-one. Remembered, not read: the answer's content type ``text/html``, and zeros in a waiting trade's
-amounts.
+Offered in key mode and in certificate mode: alipay.trade.pay (bar_code), query, cancel, refund,
+fastpay.refund.query, the daily trade bill's address and its download, and in certificate mode the
+platform's certificates. No notify is sent: a plaza behind NAT does not get one. Remembered, not
+read: the answer's content type ``text/html``, zeros in a waiting trade's amounts, and what is
+answered where there is no bill.
 """
 
 from __future__ import annotations
 
-import heapq
+import base64
 import re
-from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from simulator.models.alipay_bills import AlipayBills
 from simulator.models.alipay_books import AlipayBooks, business_failed
 from simulator.models.alipay_orders import named_trade
 from simulator.models.alipay_values import (
-    NS_PER_MS,
     AlipayConfig,
     BuyerBehaviour,
-    CallView,
     Charge,
     IssuedCode,
     Randomness,
@@ -37,26 +34,42 @@ from simulator.models.alipay_values import (
 from simulator.models.alipay_wallets import DEFAULT_LENGTH, DEFAULT_PREFIX, Wallets
 from simulator.models.alipay_wire import (
     MSGS,
-    Fields,
+    AlipayCertificates,
     GatewayKeys,
-    GatewayRequest,
     Refusal,
     answer_bytes,
     check_request,
     merge_parameters,
     node_name,
-    node_text,
     signature_of,
 )
-from simulator.models.faults import Fault, FaultBoard, FaultView, Fired, PlatformFault, Stage
+from simulator.models.faults import Fault, Fired, PlatformFault
+from simulator.models.platform_face import (
+    Answer,
+    Asked,
+    PlatformFace,
+    charged_extra_fen,
+    password_wait_ms,
+)
+from simulator.models.platform_values import DAY_NS, beijing_day_ns
+from simulator.models.platform_wire import (
+    MAX_BODY_BYTES,
+    NS_PER_MS,
+    Fields,
+    HttpRequest,
+    Reply,
+    framing,
+    json_text,
+)
+
+__all__ = ["GATEWAY_PATH", "MAX_BODY_BYTES", "AlipayModel", "HttpRequest", "Reply"]
 
 GATEWAY_PATH = "/gateway.do"
-MAX_BODY_BYTES = 65_536
-"""The longest request body read; a pay call has under 2 kB."""
-MAX_CALLS_KEPT = 100_000
-"""Calls kept for the auditor, the oldest fall out; a demo makes a few hundred."""
-MAX_LATE = 1_024
-"""Requests held by PROCESSED_LATE at once; more are never processed."""
+BILL_PATH = "/downloadBillFile.resource"
+MAX_BILL_TOKENS = 256
+"""Addresses of bills alive at once; the oldest dies first."""
+BILL_MONTHS_NS = 915 * DAY_NS
+"""Bills are kept for 30 months."""
 
 CALLS = {
     "alipay.trade.pay": "pay",
@@ -64,85 +77,57 @@ CALLS = {
     "alipay.trade.cancel": "cancel",
     "alipay.trade.refund": "refund",
     "alipay.trade.fastpay.refund.query": "refund_query",
+    "alipay.data.dataservice.bill.downloadurl.query": "bill",
+    "alipay.open.app.alipaycert.download": "certificates",
 }
 """Offered methods and the short names faults use for them."""
-_NOT_GRANTED = frozenset({"alipay.data.dataservice.bill.downloadurl.query"})
+_BILL_KINDS = {"trade": True, "signcustomer": False}
+"""Kinds of bills and whether this application may have them."""
 _METHOD = re.compile(r"[a-z][a-z0-9.]*", re.ASCII)
 """Method texts that may be named in an answer."""
-_OWN_ANSWER = frozenset(
-    {
-        PlatformFault.BUSINESS_REFUSED,
-        PlatformFault.CANCEL_REFUSED,
-        PlatformFault.CANCEL_LIES,
-    }
-)
-"""Business faults that answer in place of the books."""
-_MAY_CARRY_OUT = frozenset({PlatformFault.HTTP_5XX, PlatformFault.GATEWAY_ERROR})
-_BURST = (PlatformFault.GATEWAY_ERROR, PlatformFault.BUSINESS_REFUSED, PlatformFault.HTTP_5XX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRequest:
-    """One request as it came over HTTP."""
-
-    method: str
-    path: str
-    """Without the query string."""
-    query: bytes = b""
-    """Raw, still percent-encoded."""
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
+class _BillFile:
+    data: bytes
+    dies_at_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What to do with the connection, and when."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    """Content-Length included: that of the whole answer, also where *body* is only its first
-    half."""
-    body: bytes
-    delay_ns: int
-    """From the request's last byte to the first byte of the answer, or to the break."""
-    dropped: bool = False
-    """Break the connection after *body*; with an empty body not even the status line is written."""
-    unsent: bool = False
-    """The connection was never good: the caller knows that nothing of the request was sent."""
-
-
-class AlipayModel:
+class AlipayModel(PlatformFace):
     """One platform with one merchant. Every call names its instant; instants never go backwards."""
 
-    def __init__(self, *, config: AlipayConfig, keys: GatewayKeys, rng: Randomness) -> None:
+    def __init__(
+        self,
+        *,
+        config: AlipayConfig,
+        keys: GatewayKeys,
+        rng: Randomness,
+        certificates: AlipayCertificates | None = None,
+    ) -> None:
+        """Set up one platform; with *certificates* it is one of certificate mode."""
+        super().__init__(
+            rng=rng,
+            wall_base_ns=config.wall_base_ns,
+            latency_ms=config.latency_ms,
+            jitter_ms=config.latency_jitter_ms,
+        )
         self._config = config
         self._keys = keys
-        self._rng = rng
         self._wallets = Wallets(rng=rng, code_ttl_ms=config.code_ttl_ms)
         self._books = AlipayBooks(config=config, wallets=self._wallets, rng=rng)
-        self._faults = FaultBoard(dice=rng)
-        self._latency_ms = config.latency_ms
-        self._jitter_ms = config.latency_jitter_ms
-        self._calls: deque[CallView] = deque(maxlen=MAX_CALLS_KEPT)
-        self._late: list[tuple[int, int, GatewayRequest]] = []
-        self._late_no = 0
-        self._now_ns = 0
+        self._certificates = certificates
+        self._bills = AlipayBills(config=config, books=self._books, wallets=self._wallets)
+        self._bill_files: dict[str, _BillFile] = {}
+        self._bill_host = config.bill_host
 
     @property
     def config(self) -> AlipayConfig:
         """The set-up this platform was made with."""
         return self._config
 
-    @property
-    def latency_ms(self) -> tuple[int, int]:
-        """The present latency and its jitter."""
-        return self._latency_ms, self._jitter_ms
-
-    def set_latency_ms(self, latency_ms: int, jitter_ms: int = 0) -> None:
-        """Answer every later request after *latency_ms* plus 0..*jitter_ms*, both 0..600,000."""
-        assert 0 <= latency_ms <= 600_000, "latency: 0..600000 ms"
-        assert 0 <= jitter_ms <= 600_000, "jitter: 0..600000 ms"
-        self._latency_ms, self._jitter_ms = latency_ms, jitter_ms
+    def serve_bills_at(self, host: str) -> None:
+        """Let addresses of bills begin with *host* (``http://127.0.0.1:1234``)."""
+        self._bill_host = host
 
     def issue_code(
         self,
@@ -186,244 +171,218 @@ class AlipayModel:
         """Return every buyer that ever held a code."""
         return self._wallets.buyers()
 
-    def calls(self) -> tuple[CallView, ...]:
-        """Return the requests that came to the gateway, oldest first, without codes or keys."""
-        return tuple(self._calls)
-
-    def inject(self, fault: Fault, now_ns: int) -> int:
-        """Arm *fault* and return its number."""
-        return self._faults.inject(fault, now_ns)
-
-    def clear_fault(self, fault_id: int | None = None) -> bool:
-        """Disarm one fault, or all. Returns False where the number is unknown."""
-        return self._faults.clear(fault_id)
-
-    def faults(self, now_ns: int) -> tuple[FaultView, ...]:
-        """Return every fault still known with its counts."""
-        return self._faults.views(now_ns)
-
-    def handle(self, request: HttpRequest, now_ns: int) -> Reply:
-        """Take one HTTP request at *now_ns* and return what happens to its connection."""
-        self._advance(now_ns)
-        if request.path != GATEWAY_PATH:
+    def _take(self, request: HttpRequest) -> Reply:
+        if request.bare_path == BILL_PATH:
+            return self._serve(_asked("billdownload", _token(request), "utf-8"))
+        if request.bare_path != GATEWAY_PATH:
             return self._plain(404, b"Not Found\n")
         if request.method not in ("GET", "POST"):
             return self._plain(405, b"Method Not Allowed\n", ("Allow", "GET, POST"))
-        if len(request.body) > MAX_BODY_BYTES:
-            return self._plain(413, b"Request Entity Too Large\n")
-        form = request.body if _is_form(request.headers) else b""
-        merged = merge_parameters(request.query, form)
+        form = request.body if _is_form(request) else b""
+        merged = merge_parameters(request.query_bytes, form)
         if isinstance(merged, Refusal):
             return self._refusal(merged, "")
         checked = check_request(
             merged,
             config=self._config,
             keys=self._keys,
-            wall_ns=self._config.wall_base_ns + now_ns,
+            wall_ns=self._wall_ns,
+            certificates=self._certificates,
         )
         method = merged.get("method", b"").decode("ascii", "replace")
         if isinstance(checked, Refusal):
             return self._refusal(checked, method)
         if method in CALLS:
-            return self._call(checked)
-        code, sub_code, why = ("40002", "isv.invalid-method", "不存在的方法名")
-        if method in _NOT_GRANTED:
-            code, sub_code, why = ("40006", "isv.insufficient-isv-permissions", "ISV权限不足")
-        no = Refusal(code=code, sub_code=sub_code, sub_msg=why, signed=True)
+            return self._serve(_asked(method, checked.biz, checked.charset))
+        why = "不存在的方法名"
+        no = Refusal(code="40002", sub_code="isv.invalid-method", sub_msg=why, signed=True)
         return self._refusal(no, method)
 
-    def _advance(self, now_ns: int) -> None:
-        """Bring the books up to *now_ns*, requests held back included, in order of time."""
-        assert now_ns >= self._now_ns, "time goes forward"
-        while self._late and self._late[0][0] <= now_ns:
-            at_ns, _, request = heapq.heappop(self._late)
-            self._books.advance(at_ns)
-            self._now_ns = at_ns
-            node = self._carry_out(request, at_ns, None)
-            self._note(request.method, request.biz, (), node, carried_out=True)
+    def _bring_books_to(self, now_ns: int) -> None:
         self._books.advance(now_ns)
-        self._now_ns = now_ns
 
-    def _call(self, request: GatewayRequest) -> Reply:
-        drawn = self._faults.draw(CALLS[request.method], self._now_ns)
-        kinds = tuple(fired.fault.kind.value for fired in drawn.values())
-        arrival = drawn.get(Stage.ARRIVAL)
-        delay_ns = self._delay_ns(drawn)
-        if arrival is not None:
-            return self._arrival(request, arrival, delay_ns, kinds)
-        business = drawn[Stage.BUSINESS].fault if Stage.BUSINESS in drawn else None
-        untouched = business is not None and _keeps_from_books(business)
-        node = self._carry_out(request, self._now_ns, business)
-        self._note(request.method, request.biz, kinds, node, carried_out=not untouched)
-        body = self._body(request, node, drawn.get(Stage.ANSWER))
-        return self._transport(body, request.charset, delay_ns, drawn.get(Stage.TRANSPORT))
+    def _ask_books(self, asked: Asked, now_ns: int, fault: Fault | None) -> Answer:
+        biz = asked.fields
+        match asked.call:
+            case "pay":
+                wait_ms, extra_fen = password_wait_ms(fault), charged_extra_fen(fault)
+                node = self._books.pay(biz, now_ns, wait_ms=wait_ms, extra_fen=extra_fen)
+            case "query":
+                node = self._books.query(biz, now_ns)
+            case "cancel":
+                node = self._books.cancel(biz, now_ns)
+            case "refund":
+                node = self._books.refund(biz, now_ns)
+            case "refund_query":
+                node = self._books.refund_query(biz, now_ns)
+            case "bill":
+                node = self._bill(biz, now_ns)
+            case "certificates":
+                node = self._certificate(biz)
+            case _:
+                assert asked.call == "bill_file", "every offered call is listed here"
+                return self._bill_file(biz, now_ns)
+        return _answer(node)
 
-    def _arrival(
-        self, request: GatewayRequest, fired: Fired, delay_ns: int, kinds: tuple[str, ...]
-    ) -> Reply:
-        """Return what a fault before the books makes of a request."""
-        fault = fired.fault
-        kind = fault.kind
-        if kind is PlatformFault.ERROR_BURST:
-            kind = _BURST[(fired.count - 1) % len(_BURST)]
-        carried_out = fault.carried_out and fault.kind in _MAY_CARRY_OUT
-        if carried_out:
-            self._carry_out(request, self._now_ns, None)
-        node: Fields = {}
-        reply = _broken(fault.ms * NS_PER_MS)
-        if kind is PlatformFault.PROCESSED_LATE:
-            self._hold(request, fault.ms)
-        elif kind is PlatformFault.HTTP_5XX:
-            reply = self._plain(502, b"<html><h1>502 Bad Gateway</h1></html>\n", delay_ns=delay_ns)
-        elif kind is PlatformFault.HTTP_429:
-            retry = ("Retry-After", "1")
-            reply = self._plain(429, b"Too Many Requests\n", retry, delay_ns=delay_ns)
-        elif kind is PlatformFault.CERTIFICATE_EXPIRED:
-            reply = replace(_broken(0), unsent=True)
-        elif kind is not PlatformFault.DROPPED_BEFORE:
-            node, reply = self._error_answer(request, kind, fault.sub_code, delay_ns)
-        self._note(request.method, request.biz, kinds, node, carried_out=carried_out)
-        return reply
+    def _bill(self, biz: Fields, now_ns: int) -> Fields:
+        """Carry out the query for a daily bill's address."""
+        kind = str(biz.get("bill_type", ""))
+        begins_ns = beijing_day_ns(str(biz.get("bill_date", "")))
+        if kind not in _BILL_KINDS or begins_ns is None:
+            return business_failed("isv.invalid-arguments")
+        if not _BILL_KINDS[kind]:
+            sub_code, why = "isv.insufficient-isv-permissions", "ISV权限不足"
+            return Refusal(code="40006", sub_code=sub_code, sub_msg=why).fields()
+        ready_ns = begins_ns + DAY_NS + self._config.bill_ready_ms * NS_PER_MS
+        packed = None
+        if ready_ns <= self._wall_ns <= begins_ns + BILL_MONTHS_NS:
+            packed = self._bills.packed(begins_ns)
+        if packed is None:
+            return business_failed("isp.bill_not_exist")
+        token = f"{self._rng.randrange(16**32):032x}"
+        while len(self._bill_files) >= MAX_BILL_TOKENS:
+            del self._bill_files[next(iter(self._bill_files))]
+        dies_at_ns = now_ns + self._config.bill_url_ms * NS_PER_MS
+        self._bill_files[token] = _BillFile(data=packed, dies_at_ns=dies_at_ns)
+        day = str(biz["bill_date"]).replace("-", "")
+        account = self._bills.account
+        url = (
+            f"{self._bill_host}{BILL_PATH}?bizType=trade&userId={account}&fileType=csv.zip"
+            f"&bizDates={day}&downloadFileName={account}_{day}.csv.zip"
+            f"&timestamp={self._wall_ns // NS_PER_MS}&token={token}"
+        )
+        return {"code": "10000", "msg": MSGS["10000"], "bill_download_url": url}
 
-    def _error_answer(
-        self, request: GatewayRequest, kind: PlatformFault, sub_code: str, delay_ns: int
-    ) -> tuple[Fields, Reply]:
+    def _bill_file(self, said: Fields, now_ns: int) -> Answer:
+        """Answer with the file, or with the page a dead address shows."""
+        found = self._bill_files.get(str(said.get("token", "")))
+        if found is None or now_ns >= found.dies_at_ns:
+            page = "<html><body>下载超时</body></html>".encode("gbk")
+            return Answer(
+                fields={}, code="gone", signed=False, file=page, file_type="text/html;charset=GBK"
+            )
+        kind = "application/octet-stream"
+        return Answer(fields={}, code="10000", signed=False, file=found.data, file_type=kind)
+
+    def _certificate(self, biz: Fields) -> Fields:
+        """Carry out alipay.open.app.alipaycert.download."""
+        mine = self._certificates
+        pem = None if mine is None else mine.pem_of(str(biz.get("alipay_cert_sn", "")))
+        if pem is None:
+            return business_failed("isv.invalid-alipay-cert-sn")
+        content = base64.b64encode(pem).decode("ascii")
+        return {"code": "10000", "msg": MSGS["10000"], "alipay_cert_content": content}
+
+    def _refused(self, asked: Asked, fault: Fault) -> Answer:
+        node = business_failed(fault.sub_code or "ACQ.SYSTEM_ERROR")
+        if fault.kind is PlatformFault.CANCEL_REFUSED:
+            node["retry_flag"] = "Y"
+        return _answer(node)
+
+    def _cancel_lie(self, asked: Asked) -> Answer:
+        return _answer(self._books.cancel_answer(asked.fields, "close"))
+
+    def _error(self, asked: Asked, kind: PlatformFault, sub_code: str) -> Answer:
         if kind is PlatformFault.UNSIGNED_ERROR:
             sub_code = sub_code or "isv.invalid-app-id"
-            node = Refusal(code="40002", sub_code=sub_code, sub_msg="无效的参数").fields()
-            body = answer_bytes("error_response", node_text(node), None, charset=request.charset)
-        else:
-            gateway = kind is PlatformFault.GATEWAY_ERROR
-            node = (
-                _gateway_error(sub_code or "isp.unknow-error")
-                if gateway
-                else business_failed("ACQ.SYSTEM_ERROR")
-            )
-            body = self._body(request, node, None)
-        return node, self._transport(body, request.charset, delay_ns, None)
-
-    def _carry_out(self, request: GatewayRequest, now_ns: int, fault: Fault | None) -> Fields:
-        """Let the books do what the call asks, bent by a business fault."""
-        node: Fields = {}
-        if fault is None or not _keeps_from_books(fault):
-            node = self._ask_books(request, now_ns, fault)
-        if fault is None or fault.kind not in _OWN_ANSWER:
-            return node
-        if fault.kind is PlatformFault.CANCEL_LIES:
-            return self._books.cancel_answer(request.biz, "close")
-        refused = business_failed(fault.sub_code or "ACQ.SYSTEM_ERROR")
-        if fault.kind is PlatformFault.CANCEL_REFUSED:
-            refused["retry_flag"] = "Y"
-        return refused
-
-    def _ask_books(self, request: GatewayRequest, now_ns: int, fault: Fault | None) -> Fields:
-        biz = request.biz
-        call = CALLS[request.method]
-        if call == "pay":
-            kind = None if fault is None else fault.kind
-            wait_ms = fault.ms if fault and kind is PlatformFault.PASSWORD_WAIT else None
-            extra_fen = fault.fen if fault and kind is PlatformFault.CHARGED_WRONG else 0
-            return self._books.pay(biz, now_ns, wait_ms=wait_ms, extra_fen=extra_fen)
-        if call == "query":
-            return self._books.query(biz, now_ns)
-        if call == "cancel":
-            return self._books.cancel(biz, now_ns)
-        if call == "refund":
-            return self._books.refund(biz, now_ns)
-        assert call == "refund_query", "every offered call is listed here"
-        return self._books.refund_query(biz, now_ns)
-
-    def _body(self, request: GatewayRequest, node: Fields, fired: Fired | None) -> bytes:
-        """Return the signed answer, bent by an answer fault."""
-        kind = None if fired is None else fired.fault.kind
-        if fired is not None and kind is PlatformFault.WRONG_AMOUNT:
-            node = _raised(node, fired.fault.fen)
-        name = node_name(request.method)
-        text = node_text(node, awkward=kind is PlatformFault.AWKWARD_JSON)
-        signed = text.encode(request.charset, "replace")
-        if kind in (PlatformFault.BAD_SIGNATURE, PlatformFault.KEY_CHANGED):
-            signed += b" "
-        sign = None if kind is PlatformFault.MISSING_SIGNATURE else signature_of(self._keys, signed)
-        tail = ""
-        if kind is PlatformFault.DUPLICATE_NODE:
-            tail = f',"{name}":{node_text(_forged(request.biz))}'
-        return answer_bytes(name, text, sign, charset=request.charset, tail=tail)
-
-    def _transport(self, body: bytes, charset: str, delay_ns: int, fired: Fired | None) -> Reply:
-        kind = None if fired is None else fired.fault.kind
-        if fired is not None and kind is PlatformFault.ANSWER_LOST:
-            return _broken(delay_ns + fired.fault.ms * NS_PER_MS)
-        half = body[: len(body) // 2]
-        if kind is PlatformFault.TRUNCATED:
-            body = half
-        headers = _headers(f"text/html;charset={charset}", len(body))
-        if kind is PlatformFault.HALF_ANSWER:
-            return Reply(status=200, headers=headers, body=half, delay_ns=delay_ns, dropped=True)
-        return Reply(status=200, headers=headers, body=body, delay_ns=delay_ns)
-
-    def _hold(self, request: GatewayRequest, ms: int) -> None:
-        if len(self._late) >= MAX_LATE:
-            return
-        self._late_no += 1
-        heapq.heappush(self._late, (self._now_ns + ms * NS_PER_MS, self._late_no, request))
+            no = Refusal(code="40002", sub_code=sub_code, sub_msg="无效的参数")
+            return _answer(no.fields(), signed=False)
+        if kind is PlatformFault.GATEWAY_ERROR:
+            return _answer(_gateway_error(sub_code or "isp.unknow-error"))
+        return _answer(business_failed("ACQ.SYSTEM_ERROR"))
 
     def _refusal(self, no: Refusal, method: str) -> Reply:
-        fields = no.fields()
-        self._note(method, {}, (), fields, carried_out=False)
         named = no.signed and _METHOD.fullmatch(method) is not None
-        text = node_text(fields)
-        sign = signature_of(self._keys, text.encode("utf-8")) if no.signed else None
+        answer = _answer(no.fields(), signed=no.signed)
+        self._note(_asked(method, {}, "utf-8"), (), answer, carried_out=False)
         name = node_name(method) if named else "error_response"
-        body = answer_bytes(name, text, sign, charset="utf-8")
-        return self._transport(body, "utf-8", self._delay_ns({}), None)
+        return self._written(name, answer, None, "utf-8", self._delay_ns({}), {})
 
-    def _plain(
-        self, status: int, body: bytes, *more: tuple[str, str], delay_ns: int | None = None
+    def _write(self, asked: Asked, answer: Answer, fired: Fired | None, delay_ns: int) -> Reply:
+        name = node_name(asked.method) if answer.signed else "error_response"
+        return self._written(name, answer, fired, asked.charset, delay_ns, asked.fields)
+
+    def _written(
+        self,
+        name: str,
+        answer: Answer,
+        fired: Fired | None,
+        charset: str,
+        delay_ns: int,
+        biz: Fields,
     ) -> Reply:
-        headers = (*_headers("text/html", len(body)), *more)
-        delay = self._delay_ns({}) if delay_ns is None else delay_ns
-        return Reply(status=status, headers=headers, body=body, delay_ns=delay)
+        """Return the answer called *name*, signed, bent by an answer fault."""
+        if answer.file is not None:
+            headers = framing(answer.file_type, len(answer.file), self._wall_ns)
+            return Reply(status=200, headers=headers, body=answer.file, delay_ns=delay_ns)
+        kind = None if fired is None else fired.fault.kind
+        node = answer.fields
+        if fired is not None and kind is PlatformFault.WRONG_AMOUNT:
+            node = _raised(node, fired.fault.fen)
+        text = json_text(node, awkward="store_name" if kind is PlatformFault.AWKWARD_JSON else "")
+        signed = text.encode(charset, "replace")
+        keys, cert_sn = self._signing(kind)
+        if kind in _OTHER_BYTES and keys is self._keys:
+            signed += b" "
+        sign = None
+        if answer.signed and kind is not PlatformFault.MISSING_SIGNATURE:
+            sign = signature_of(keys, signed)
+        tail = ""
+        if kind is PlatformFault.DUPLICATE_NODE:
+            tail = f',"{name}":{json_text(_forged(biz))}'
+        body = answer_bytes(name, text, sign, charset=charset, cert_sn=cert_sn, tail=tail)
+        headers = framing(f"text/html;charset={charset}", len(body), self._wall_ns)
+        return Reply(status=200, headers=headers, body=body, delay_ns=delay_ns)
 
-    def _delay_ns(self, drawn: dict[Stage, Fired]) -> int:
-        jitter = self._rng.randrange(self._jitter_ms + 1) if self._jitter_ms else 0
-        slow = drawn.get(Stage.PACE)
-        extra = 0 if slow is None else slow.fault.ms
-        return (self._latency_ms + jitter + extra) * NS_PER_MS
-
-    def _note(
-        self, method: str, biz: Fields, kinds: tuple[str, ...], node: Fields, *, carried_out: bool
-    ) -> None:
-        named = named_trade(biz)
-        view = CallView(
-            at_ns=self._now_ns,
-            method=method,
-            out_trade_no=named[0] if named else "",
-            carried_out=carried_out,
-            code=str(node.get("code", "")),
-            sub_code=str(node.get("sub_code", "")),
-            faults=kinds,
-        )
-        self._calls.append(view)
+    def _signing(self, kind: PlatformFault | None) -> tuple[GatewayKeys, str]:
+        """Return who signs an answer, and the SN it names in certificate mode."""
+        mine = self._certificates
+        if mine is None:
+            return self._keys, ""
+        if kind is PlatformFault.KEY_CHANGED:
+            return mine.next_keys, mine.next_sn
+        return self._keys, mine.platform_sn
 
 
-def _is_form(headers: tuple[tuple[str, str], ...]) -> bool:
-    kinds = [value for name, value in headers if name.lower() == "content-type"]
+_OTHER_BYTES = (
+    PlatformFault.BAD_SIGNATURE,
+    PlatformFault.KEY_CHANGED,
+    PlatformFault.SIGNATURE_PROBE,
+)
+
+
+def _token(request: HttpRequest) -> Fields:
+    """Return what a bill's address says."""
+    merged = merge_parameters(request.query_bytes, b"")
+    if isinstance(merged, Refusal):
+        return {}
+    return {"token": merged.get("token", b"").decode("ascii", "replace")}
+
+
+def _asked(method: str, biz: Fields, charset: str) -> Asked:
+    named = named_trade(biz)
+    return Asked(
+        call="bill_file" if method == "billdownload" else CALLS.get(method, ""),
+        method=method,
+        number=named[0] if named else "",
+        fields=biz,
+        charset=charset,
+    )
+
+
+def _answer(node: Fields, *, signed: bool = True) -> Answer:
+    return Answer(
+        fields=node,
+        code=str(node.get("code", "")),
+        sub_code=str(node.get("sub_code", "")),
+        signed=signed,
+    )
+
+
+def _is_form(request: HttpRequest) -> bool:
+    kind = request.header("content-type")
     wanted = "application/x-www-form-urlencoded"
-    return not kinds or kinds[-1].partition(";")[0].strip().lower() == wanted
-
-
-def _headers(content_type: str, length: int) -> tuple[tuple[str, str], ...]:
-    return (("Content-Type", content_type), ("Content-Length", str(length)))
-
-
-def _broken(delay_ns: int) -> Reply:
-    return Reply(status=0, headers=(), body=b"", delay_ns=delay_ns, dropped=True)
-
-
-def _keeps_from_books(fault: Fault) -> bool:
-    if fault.kind is PlatformFault.BUSINESS_REFUSED:
-        return not fault.carried_out
-    return fault.kind in (PlatformFault.CANCEL_REFUSED, PlatformFault.CANCEL_LIES)
+    return not kind or kind.partition(";")[0].strip().lower() == wanted
 
 
 def _gateway_error(sub_code: str) -> Fields:

@@ -13,6 +13,7 @@ answers twice.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from simulator.models.alipay_orders import (
@@ -36,7 +37,8 @@ from simulator.models.alipay_values import (
     yuan_of,
 )
 from simulator.models.alipay_wallets import Card, Wallets
-from simulator.models.alipay_wire import MSGS, Fields
+from simulator.models.alipay_wire import MSGS
+from simulator.models.platform_wire import Fields
 
 SUB_MSGS = {
     "ACQ.SYSTEM_ERROR": "系统异常",
@@ -269,6 +271,10 @@ class AlipayBooks:
     def views(self, now_ns: int) -> tuple[TradeView, ...]:
         """Return every trade, in the order they were made."""
         return tuple(self._view(trade, now_ns) for trade in self._trades.values())
+
+    def trades(self) -> Iterator[Trade]:
+        """Give every trade, for the bill."""
+        yield from self._trades.values()
 
     def charges_of(self, buyer_id: str) -> tuple[Charge, ...]:
         """Return every capture the buyer's phone remembers, in the order of the trades."""

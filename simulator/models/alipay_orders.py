@@ -20,7 +20,7 @@ from simulator.models.alipay_values import (
     end_of_beijing_day_ns,
     fen_of,
 )
-from simulator.models.alipay_wire import Fields
+from simulator.models.platform_wire import Fields
 
 _NUMBER = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
 _EXPRESS = re.compile(r"([1-9]\d{0,5})([mhd])", re.ASCII)

@@ -23,9 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from simulator.models.alipay_values import NS_PER_MS, AlipayConfig, beijing_ns
-
-Fields = dict[str, object]
-"""Members of an answer's node in the order they are written."""
+from simulator.models.platform_wire import Fields
 
 MSGS = {
     "10000": "Success",
@@ -114,6 +112,28 @@ class GatewayKeys(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlipayCertificates:
+    """What certificate mode adds to the keys. SNs are 32 hex digits, the MD5 of a certificate's
+    issuer and serial number as text."""
+
+    app_sn: str
+    """Of the merchant application's certificate; every request names it."""
+    root_sn: str
+    """Of the platform's roots, joined with ``_``; every request names them."""
+    platform_sn: str
+    """Of the certificate that signs answers."""
+    platform_pem: bytes
+    next_sn: str
+    """Of the one KEY_CHANGED signs with; the merchant has to fetch it."""
+    next_pem: bytes
+    next_keys: GatewayKeys
+
+    def pem_of(self, serial: str) -> bytes | None:
+        """Return the certificate of an SN, or None where it is none of the platform's."""
+        return {self.platform_sn: self.platform_pem, self.next_sn: self.next_pem}.get(serial)
+
+
 class Rsa2Keys:
     """RSASSA-PKCS1-v1_5 with SHA-256: the platform's private key and the application's public
     one."""
@@ -141,7 +161,12 @@ def signature_of(keys: GatewayKeys, text: bytes) -> str:
 
 
 def check_request(
-    parameters: dict[str, bytes], *, config: AlipayConfig, keys: GatewayKeys, wall_ns: int
+    parameters: dict[str, bytes],
+    *,
+    config: AlipayConfig,
+    keys: GatewayKeys,
+    wall_ns: int,
+    certificates: AlipayCertificates | None = None,
 ) -> GatewayRequest | Refusal:
     """Return the verified request, or why the gateway refuses it."""
     text = {
@@ -149,7 +174,11 @@ def check_request(
         for name, value in parameters.items()
         if name != "biz_content"
     }
-    refusal = _identity(text, config) or _signature(text, parameters, keys)
+    refusal = _identity(text, config)
+    if refusal is None and certificates is not None:
+        refusal = _certificates(text, certificates)
+    if refusal is None:
+        refusal = _signature(text, parameters, keys)
     if refusal is None:
         refusal = _commons(text, config, wall_ns)
     if refusal is not None:
@@ -166,18 +195,14 @@ def node_name(method: str) -> str:
     return method.replace(".", "_") + "_response"
 
 
-def node_text(fields: Fields, *, awkward: bool = False) -> str:
-    """Return the node's JSON text; *awkward* writes the same value as a legal writer rarely
-    does."""
-    if not awkward:
-        return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-    odd = {**fields, "store_name": 'toll } plaza " { \\'}
-    return json.dumps(odd, ensure_ascii=True, separators=(" , ", " : ")).replace("/", "\\/")
-
-
-def answer_bytes(name: str, node: str, sign: str | None, *, charset: str, tail: str = "") -> bytes:
-    """Return the whole body: node, then sign (left out where None), then *tail*."""
+def answer_bytes(
+    name: str, node: str, sign: str | None, *, charset: str, cert_sn: str = "", tail: str = ""
+) -> bytes:
+    """Return the whole body: node, the certificate's SN where there is one, then sign (left out
+    where None), then *tail*."""
     parts = [f'"{name}":{node}']
+    if cert_sn:
+        parts.append(f'"alipay_cert_sn":"{cert_sn}"')
     if sign is not None:
         parts.append(f'"sign":"{sign}"')
     return ("{" + ",".join(parts) + tail + "}").encode(charset, "replace")
@@ -194,6 +219,22 @@ def _identity(text: dict[str, str], config: AlipayConfig) -> Refusal | None:
         return Refusal(code="40002", sub_code="isv.invalid-app-id", sub_msg="无效的AppID参数")
     if not text.get("method"):
         return Refusal(code="40001", sub_code="isv.missing-method", sub_msg="缺少方法名参数")
+    return None
+
+
+def _certificates(text: dict[str, str], wanted: AlipayCertificates) -> Refusal | None:
+    """Return the refusal of a request that names other certificates (sub codes remembered)."""
+    for name, serial in (
+        ("app_cert_sn", wanted.app_sn),
+        ("alipay_root_cert_sn", wanted.root_sn),
+    ):
+        dashed = name.replace("_", "-")
+        if not text.get(name):
+            code, why = f"isv.missing-{dashed}", "缺少证书序列号参数"
+            return Refusal(code="40001", sub_code=code, sub_msg=why)
+        if text[name] != serial:
+            code, why = f"isv.invalid-{dashed}", "无效的证书序列号"
+            return Refusal(code="40002", sub_code=code, sub_msg=why)
     return None
 
 

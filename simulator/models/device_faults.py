@@ -65,6 +65,25 @@ class DeviceFault(StrEnum):
     """Loop *where* also sees what stands on the same loop of the lane beside it."""
 
 
+SINGLE = frozenset(
+    {
+        DeviceFault.OUTPUT_DEAD,
+        DeviceFault.DROPPED,
+        DeviceFault.CORRUPTED,
+        DeviceFault.HALF_CODE,
+        DeviceFault.GLUED_CODES,
+        DeviceFault.REPEATED_CODE,
+        DeviceFault.PREVIOUS_CODE,
+        DeviceFault.LOST_CODE,
+        DeviceFault.UNREADABLE,
+        DeviceFault.MISREAD,
+        DeviceFault.REFUSES,
+        DeviceFault.ANSWER_LOST,
+    }
+)
+"""Faults that hit single events, which can be counted; the others stand."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceTrouble:
     """One fault to arm."""
@@ -72,6 +91,8 @@ class DeviceTrouble:
     kind: DeviceFault
     where: str = ""
     """Point, output or module it speaks of; empty = any."""
+    skip: int = 0
+    """Events it could hit that go by before it acts at all; 0 where it stands."""
     times: int | None = None
     """How often it fires before it is used up; None = until cleared."""
     for_ms: int | None = None
@@ -80,6 +101,10 @@ class DeviceTrouble:
     """Duration the kind speaks of, 0..600,000."""
 
     def __post_init__(self) -> None:
+        assert self.skip >= 0, "skip: 0 and up"
+        assert self.skip == 0 or self.kind in SINGLE, (
+            f"{self.kind} stands: say when it begins and how long it lasts, not which event it hits"
+        )
         assert self.times is None or self.times >= 1, "times: 1 and up, or none"
         assert self.for_ms is None or self.for_ms >= 1, "for_ms: 1 and up, or none"
         assert 0 <= self.ms <= MAX_MS, "ms: 0..600000"
@@ -102,6 +127,7 @@ class _Armed:
     trouble: DeviceTrouble
     until_ns: int | None
     cleared: bool = False
+    passed: int = 0
     fired: int = 0
 
     def armed(self, now_ns: int) -> bool:
@@ -173,6 +199,9 @@ class TroubleBoard:
         for entry in self._board.values():
             trouble = entry.trouble
             if trouble.kind is kind and trouble.where in ("", where) and entry.armed(now_ns):
+                if entry.passed < trouble.skip:
+                    entry.passed += 1
+                    continue
                 entry.fired += 1
                 return trouble
         return None

@@ -40,17 +40,19 @@ class PlatformFault(StrEnum):
     HTTP_429 = "http_429"
     """A proxy answers 429; the books never saw the request."""
     GATEWAY_ERROR = "gateway_error"
-    """A signed 20000; ``carried_out`` says whether the books saw the request."""
+    """The platform's own signed system error (Alipay 20000, WeChat 500 SYSTEM_ERROR, UnionPay 06);
+    ``carried_out`` says whether the books saw the request."""
     ERROR_BURST = "error_burst"
-    """In turn a signed 20000, a signed 40004 ACQ.SYSTEM_ERROR, a 502, none of them carried out,
-    until the fault is used up; then the platform works again."""
+    """In turn two kinds of signed system error (Alipay 20000, then 40004 ACQ.SYSTEM_ERROR) and a
+    502, none of them carried out, until the fault is used up; then the platform works again."""
     UNSIGNED_ERROR = "unsigned_error"
-    """An unsigned ``error_response`` 40002 with ``sub_code``: what a wrong configuration looks
-    like."""
+    """An unsigned error with ``sub_code`` (Alipay 40002, WeChat 401 SIGN_ERROR): what a wrong
+    configuration looks like."""
     BUSINESS_REFUSED = "business_refused"
-    """A signed 40004 with ``sub_code``; with ``carried_out`` the books did it all the same."""
+    """A signed refusal with ``sub_code``; with ``carried_out`` the books did it all the same."""
     CANCEL_REFUSED = "cancel_refused"
-    """Cancel answers 40004 with ``sub_code`` and retry_flag Y; nothing is done."""
+    """Cancel (WeChat and UnionPay: reverse) is refused with ``sub_code``, to be tried again;
+    nothing is done."""
     CANCEL_LIES = "cancel_lies"
     """Cancel says it closed the trade and does nothing."""
     PASSWORD_WAIT = "password_wait"
@@ -66,9 +68,10 @@ class PlatformFault(StrEnum):
     BAD_SIGNATURE = "bad_signature"
     """The answer's signature belongs to other bytes."""
     MISSING_SIGNATURE = "missing_signature"
-    """The answer has no sign member."""
+    """The answer carries no signature."""
     DUPLICATE_NODE = "duplicate_node"
-    """Behind the signed node stands a second one of the same name that says paid."""
+    """Behind the signed node stands a second one of the same name that says paid; in an answer that
+    is signed whole, members that say paid stand twice and the signature covers the first half."""
     TRUNCATED = "truncated"
     """The body ends in its middle; the HTTP frame round it is whole."""
     HALF_ANSWER = "half_answer"
@@ -79,6 +82,12 @@ class PlatformFault(StrEnum):
     """Carried out at once, answered ``ms`` later than usual."""
     KEY_CHANGED = "key_changed"
     """The platform signs with a key the merchant has not been given yet."""
+    SIGNATURE_PROBE = "signature_probe"
+    """Carried out, but the answer's signature is a probe that must fail (WeChat: it begins
+    ``WECHATPAY/SIGNTEST/``); on the other platforms a signature of other bytes."""
+    STALE_ANSWER = "stale_answer"
+    """The answer is signed for an instant ``ms`` ago, as a replayed one is (WeChat; the other
+    platforms sign no instant, there it does nothing)."""
     CERTIFICATE_EXPIRED = "certificate_expired"
     """The TLS handshake fails: nothing of the request is sent. The simulated gateway speaks plain
     HTTP, so on wires the connection breaks at once."""
@@ -122,6 +131,8 @@ STAGES: dict[PlatformFault, Stage] = {
     PlatformFault.ANSWER_LOST: Stage.TRANSPORT,
     PlatformFault.SLOW: Stage.PACE,
     PlatformFault.KEY_CHANGED: Stage.ANSWER,
+    PlatformFault.SIGNATURE_PROBE: Stage.ANSWER,
+    PlatformFault.STALE_ANSWER: Stage.ANSWER,
     PlatformFault.CERTIFICATE_EXPIRED: Stage.ARRIVAL,
 }
 
@@ -139,7 +150,10 @@ class Fault:
 
     kind: PlatformFault
     calls: tuple[str, ...] = ()
-    """Which calls it hits: pay, query, cancel, refund, refund_query; empty = all it can hit."""
+    """Which calls it hits: pay, query, cancel (reverse), refund, refund_query, certificates, bill,
+    bill_file; empty = all it can hit."""
+    skip: int = 0
+    """Requests it could hit that go by before it fires at all."""
     times: int | None = 1
     """How often it fires before it is used up; None = until cleared."""
     for_ms: int | None = None
@@ -156,6 +170,7 @@ class Fault:
     """Whether the books see the request all the same, where the kind leaves it open."""
 
     def __post_init__(self) -> None:
+        assert self.skip >= 0, "skip: 0 and up"
         assert self.times is None or self.times >= 1, "times: 1 and up, or none"
         assert self.for_ms is None or self.for_ms >= 1, "for_ms: 1 and up, or none"
         assert 1 <= self.permille <= 1000, "permille: 1..1000"
@@ -263,6 +278,8 @@ class FaultBoard:
             if stage in drawn or not entry.armed(now_ns) or not entry.fault.hits(call):
                 continue
             entry.seen += 1
+            if entry.seen <= entry.fault.skip:
+                continue
             if entry.fault.permille < 1000 and self._dice.randrange(1000) >= entry.fault.permille:
                 continue
             entry.fired += 1

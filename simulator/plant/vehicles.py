@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NewType
 
 from simulator.plant.geometry import LENGTH_MIN_MM, Span
+from tolling.errors import BadInputError
 from tolling.vehicles import Plate, VehicleClass
 
 VehicleId = NewType("VehicleId", int)
@@ -104,6 +105,10 @@ def usual_vehicle(
     )
 
 
+LORRY_MM, TRAILER_MM = 7_200, 6_500
+BAR_MM_MIN, BAR_MM_MAX = 500, LENGTH_MAX_MM - LORRY_MM - TRAILER_MM
+
+
 def drawbar_train(
     vehicle_id: VehicleId,
     plate: Plate | None,
@@ -112,17 +117,25 @@ def drawbar_train(
     bar_mm: int = 3_800,
     drawbar_breaks_curtain: bool = True,
 ) -> Vehicle:
-    """Return a lorry with a trailer behind a long bar, as timber is driven; *bar_mm* 500..5,000.
+    """Return a lorry with a trailer behind a long bar, as timber is driven; *bar_mm* 500..4,400.
 
     Lorry and trailer are 7.2 m and 6.5 m. A loop shorter than the bar has nothing over it for a
     moment.
+
+    Raises: BadInputError: no train on the road has such a bar.
     """
-    assert 500 <= bar_mm <= 5_000, "a drawbar: 500..5000 mm"
+    if not BAR_MM_MIN <= bar_mm <= BAR_MM_MAX:
+        raise BadInputError(
+            where="drawbar",
+            what=f"{bar_mm} mm: with a lorry of {LORRY_MM} mm and a trailer of {TRAILER_MM} mm"
+            f" a train is {LENGTH_MAX_MM} mm at most",
+            do=f"Give a bar of {BAR_MM_MIN} to {BAR_MM_MAX} mm",
+        )
     lorry = usual_vehicle(vehicle_id, plate, vehicle_class)
     return replace(
         lorry,
-        length_mm=7_200 + bar_mm + 6_500,
-        drawbar=Span(start_mm=7_200, end_mm=7_200 + bar_mm),
+        length_mm=LORRY_MM + bar_mm + TRAILER_MM,
+        drawbar=Span(start_mm=LORRY_MM, end_mm=LORRY_MM + bar_mm),
         drawbar_breaks_curtain=drawbar_breaks_curtain,
     )
 

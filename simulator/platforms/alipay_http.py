@@ -1,14 +1,22 @@
-"""The simulated Alipay gateway on real HTTP: ``GET`` and ``POST /gateway.do``."""
+"""The simulated Alipay on real HTTP: ``GET`` and ``POST /gateway.do``, bills, control API."""
 
 from __future__ import annotations
 
 from aiohttp import web
+from pydantic import Field
 
-from simulator.models.alipay import MAX_BODY_BYTES, AlipayModel, HttpRequest, Reply
-from simulator.platforms.alipay_control import AlipayControl
+from simulator.models.alipay import AlipayModel
+from simulator.models.platform_values import IssuedCode
 from simulator.platforms.clock import Clock
+from simulator.platforms.control import CodeRequest, PlatformControl, Shows
+from simulator.platforms.http import PlatformHttp
 
-_FRAMING = "content-length"
+
+class AlipayCodeRequest(CodeRequest):
+    """Body of POST /_sim/codes."""
+
+    prefix: int = Field(default=28, ge=25, le=30)
+    length: int = Field(default=18, ge=16, le=24)
 
 
 class AlipayHttp:
@@ -16,48 +24,25 @@ class AlipayHttp:
 
     def __init__(self, *, model: AlipayModel, clock: Clock) -> None:
         self._model = model
-        self._clock = clock
+        control = PlatformControl(
+            model=model,
+            clock=clock,
+            facts={"platform": "alipay", "app_id": model.config.app_id},
+            shows=Shows(request=AlipayCodeRequest, issue=self._issue),
+        )
+        self._http = PlatformHttp(model=model, clock=clock, routes=control.routes())
 
     def application(self) -> web.Application:
         """Return the application to serve with ``simulator.platforms.server.serving``."""
-        app = web.Application(client_max_size=MAX_BODY_BYTES + 1)
-        app.add_routes(AlipayControl(model=self._model, clock=self._clock).routes())
-        app.router.add_route("*", "/{rest:.*}", self._gateway)
-        return app
+        return self._http.application()
 
-    async def _gateway(self, request: web.Request) -> web.StreamResponse:
-        body = await request.read()
-        # The raw target: a decoded and re-encoded query would hide how the merchant wrote it.
-        path, _, query = request.raw_path.partition("?")
-        asked = HttpRequest(
-            method=request.method,
-            path=path,
-            query=query.encode("ascii", "replace"),
-            headers=tuple(request.headers.items()),
-            body=body,
+    def _issue(self, wanted: AlipayCodeRequest, now_ns: int) -> IssuedCode:
+        return self._model.issue_code(
+            wanted.buyer_id,
+            now_ns,
+            wanted.behaviour,
+            after_ms=wanted.after_ms,
+            prefix=wanted.prefix,
+            length=wanted.length,
+            ttl_ms=wanted.ttl_ms,
         )
-        reply = self._model.handle(asked, self._clock.now_ns())
-        await self._clock.sleep_ns(reply.delay_ns)
-        if reply.dropped:
-            return await _break_off(request, reply)
-        headers = [pair for pair in reply.headers if pair[0].lower() != _FRAMING]
-        return web.Response(status=reply.status, headers=dict(headers), body=reply.body)
-
-
-async def _break_off(request: web.Request, reply: Reply) -> web.StreamResponse:
-    """Write what the reply still lets through, then break the connection without a goodbye."""
-    response = web.StreamResponse(status=reply.status or 200, headers=dict(reply.headers))
-    try:
-        if reply.body:
-            await response.prepare(request)
-            await response.write(reply.body)
-    except ConnectionError:
-        return response  # The caller hung up first.
-    transport = request.transport
-    if transport is not None:
-        if reply.body:
-            # An orderly close flushes the half answer; an abort might throw it away.
-            transport.close()
-        else:
-            transport.abort()
-    return response

@@ -2,36 +2,43 @@
 
 Both pairs are RSA 2048, as RSA2 asks. A merchant needs ``app_private_key.pem`` (PKCS#8) and
 ``alipay_public_key.pem``; the other two files let a restarted platform stay the one its merchant
-knows. All files are readable by their owner only.
+knows. Certificate mode adds, in a directory of its own, certificates of both pairs, the root that
+issued them, and the pair and certificate the platform changes to under KEY_CHANGED.
 """
 
 from __future__ import annotations
 
-import os
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.rsa import (
-    RSAPrivateKey,
-    RSAPublicKey,
-    generate_private_key,
+from cryptography import x509
+
+from simulator.models.alipay_wire import AlipayCertificates, Rsa2Keys
+from simulator.platforms.pems import (
+    KeyFilesError,
+    certificate_pem,
+    check_pair,
+    issue,
+    load_certificate,
+    load_private,
+    load_public,
+    make_or_check,
+    name_of,
+    new_key,
+    private_pem,
+    public_pem,
 )
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-    load_pem_public_key,
-)
 
-from simulator.models.alipay_wire import Rsa2Keys
-
-RSA2_BITS = 2048
-
-
-class KeyFilesError(Exception):
-    """The key directory cannot serve; the text says where, what and what to do."""
+__all__ = [
+    "AlipayCertificateFiles",
+    "KeyFiles",
+    "KeyFilesError",
+    "key_files_in",
+    "make_or_load_certificates",
+    "make_or_load_keys",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +55,30 @@ class KeyFiles:
     def paths(self) -> tuple[Path, ...]:
         """Return all four."""
         return (self.app_private, self.alipay_public, self.app_public, self.alipay_private)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlipayCertificateFiles:
+    """Where the files of certificate mode are."""
+
+    app_cert: Path
+    """Of the merchant application's key."""
+    alipay_cert: Path
+    """Of the key that signs answers."""
+    alipay_root: Path
+    """What both are traced to."""
+    next_cert: Path
+    next_private: Path
+
+    def paths(self) -> tuple[Path, ...]:
+        """Return all five."""
+        return (
+            self.app_cert,
+            self.alipay_cert,
+            self.alipay_root,
+            self.next_cert,
+            self.next_private,
+        )
 
 
 def key_files_in(directory: Path) -> KeyFiles:
@@ -67,70 +98,79 @@ def make_or_load_keys(directory: Path) -> tuple[KeyFiles, Rsa2Keys]:
             files that are no RSA keys or no pairs.
     """
     files = key_files_in(directory)
-    present = [path for path in files.paths() if path.exists()]
-    try:
-        if not present:
-            _make(directory, files)
-        elif len(present) < len(files.paths()):
-            missing = next(path for path in files.paths() if path not in present)
-            raise KeyFilesError(
-                f"{directory}: {missing.name} is missing while others are there; "
-                "put it back, or empty the directory to have all made anew"
-            )
-        return files, _load(files)
-    except OSError as error:
-        raise KeyFilesError(
-            f"{error.filename or directory}: {error.strerror}; name a directory you may write"
-        ) from error
+    make_or_check(directory, files.paths(), lambda: _new_pairs(files))
+    app_private, alipay_private = (
+        load_private(files.app_private),
+        load_private(files.alipay_private),
+    )
+    app_public, alipay_public = load_public(files.app_public), load_public(files.alipay_public)
+    check_pair(app_private, app_public, files.app_public)
+    check_pair(alipay_private, alipay_public, files.alipay_public)
+    return files, Rsa2Keys(platform_private=alipay_private, app_public=app_public)
 
 
-def _make(directory: Path, files: KeyFiles) -> None:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+def make_or_load_certificates(
+    directory: Path, keys: KeyFiles
+) -> tuple[AlipayCertificateFiles, AlipayCertificates]:
+    """Return what certificate mode adds to *keys*, made in *directory* if it holds none.
+
+    Raises: KeyFilesError: as ``make_or_load_keys``; also where the certificates are of other keys.
+    """
+    files = AlipayCertificateFiles(
+        app_cert=directory / "app_cert.pem",
+        alipay_cert=directory / "alipay_cert.pem",
+        alipay_root=directory / "alipay_root_cert.pem",
+        next_cert=directory / "next_alipay_cert.pem",
+        next_private=directory / "next_alipay_private_key.pem",
+    )
+    make_or_check(directory, files.paths(), lambda: _new_certificates(files, keys))
+    app, root = load_certificate(files.app_cert), load_certificate(files.alipay_root)
+    now, later = load_certificate(files.alipay_cert), load_certificate(files.next_cert)
+    next_private, app_public = load_private(files.next_private), load_public(keys.app_public)
+    check_pair(load_private(keys.app_private), app.public_key(), files.app_cert)
+    check_pair(load_private(keys.alipay_private), now.public_key(), files.alipay_cert)
+    check_pair(next_private, later.public_key(), files.next_cert)
+    return files, AlipayCertificates(
+        app_sn=certificate_sn(app),
+        root_sn=certificate_sn(root),
+        platform_sn=certificate_sn(now),
+        platform_pem=certificate_pem(now),
+        next_sn=certificate_sn(later),
+        next_pem=certificate_pem(later),
+        next_keys=Rsa2Keys(platform_private=next_private, app_public=app_public),
+    )
+
+
+def certificate_sn(certificate: x509.Certificate) -> str:
+    """Return what the interface calls a certificate's SN: the hex MD5 of its issuer's name, last
+    part first, and its serial number in decimal, nothing between them."""
+    text = f"{certificate.issuer.rfc4514_string()}{certificate.serial_number}"
+    return hashlib.md5(text.encode("utf-8"), usedforsecurity=False).hexdigest()
+
+
+def _new_pairs(files: KeyFiles) -> Mapping[Path, bytes]:
+    made: dict[Path, bytes] = {}
     pairs = ((files.app_private, files.app_public), (files.alipay_private, files.alipay_public))
     for private_path, public_path in pairs:
-        key = generate_private_key(public_exponent=65537, key_size=RSA2_BITS)
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        _write(private_path, private)
-        _write(public_path, public)
+        key = new_key()
+        made[private_path] = private_pem(key)
+        made[public_path] = public_pem(key.public_key())
+    return made
 
 
-def _write(path: Path, data: bytes) -> None:
-    # Mode 0600 from the first byte on: a private key is never readable by others, not even briefly.
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-
-
-def _load(files: KeyFiles) -> Rsa2Keys:
-    app_private = _private(files.app_private)
-    app_public = _public(files.app_public)
-    alipay_private = _private(files.alipay_private)
-    alipay_public = _public(files.alipay_public)
-    for private, public, path in (
-        (app_private, app_public, files.app_public),
-        (alipay_private, alipay_public, files.alipay_public),
-    ):
-        if private.public_key().public_numbers() != public.public_numbers():
-            raise KeyFilesError(f"{path}: does not belong to its private key; empty the directory")
-    return Rsa2Keys(platform_private=alipay_private, app_public=app_public)
-
-
-def _private(path: Path) -> RSAPrivateKey:
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except (ValueError, TypeError) as error:
-        raise KeyFilesError(f"{path}: no private key in PEM; empty the directory") from error
-    if not isinstance(key, RSAPrivateKey):
-        raise KeyFilesError(f"{path}: no RSA key; empty the directory")
-    return key
-
-
-def _public(path: Path) -> RSAPublicKey:
-    try:
-        key = load_pem_public_key(path.read_bytes())
-    except ValueError as error:
-        raise KeyFilesError(f"{path}: no public key in PEM; empty the directory") from error
-    if not isinstance(key, RSAPublicKey):
-        raise KeyFilesError(f"{path}: no RSA key; empty the directory")
-    return key
+def _new_certificates(files: AlipayCertificateFiles, keys: KeyFiles) -> Mapping[Path, bytes]:
+    root_key, next_key = new_key(), new_key()
+    root = name_of("Simulated Alipay root")
+    platform = name_of("Simulated Alipay")
+    app = name_of("Simulated merchant application")
+    alipay_public, app_public = load_public(keys.alipay_public), load_public(keys.app_public)
+    issued = {
+        files.alipay_root: issue(
+            root, root_key.public_key(), issuer=root, issuer_key=root_key, ca=True
+        ),
+        files.app_cert: issue(app, app_public, issuer=root, issuer_key=root_key),
+        files.alipay_cert: issue(platform, alipay_public, issuer=root, issuer_key=root_key),
+        files.next_cert: issue(platform, next_key.public_key(), issuer=root, issuer_key=root_key),
+    }
+    made = {path: certificate_pem(certificate) for path, certificate in issued.items()}
+    return {**made, files.next_private: private_pem(next_key)}

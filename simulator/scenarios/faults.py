@@ -52,10 +52,18 @@ _WHEN = {
     "at_ms": "at",
     "for_ms": "for",
     "step": "step",
+    "skip": "nth",
     "times": "times",
     "permille": "permille",
 }
 """Fields that say when, of any class."""
+
+
+class _Usual:
+    """As often as is usual: once from the n-th on where ``nth`` is said, else as the fault is."""
+
+
+USUAL = _Usual()
 
 
 def _to_process(fault: Any) -> str:
@@ -117,8 +125,11 @@ class Grammar:
             key = key_for(name, hint, default)
             if name == "times":
                 inner = typing.cast(Maybe, key.shape).inner
-                key = dataclasses.replace(key, shape=Maybe(inner=inner, word="always"))
-                keys["nth"] = Key(shape=_Next(), default=None, about="1: the next one only")
+                often = Maybe(inner=inner, word="always")
+                key = dataclasses.replace(key, shape=often, default=USUAL)
+            elif name == "skip":
+                about = "the n-th it could hit, and no other unless `times` says so"
+                key = Key(shape=Whole(least=1, most=1_000_000), default=None, about=about)
             elif name == "at_ms":
                 key = dataclasses.replace(key, default=0)
             keys[_WHEN[name]] = key
@@ -140,11 +151,13 @@ class Grammar:
         found = re.fullmatch(self.target, target)
         assert found is not None, "the grammar was chosen by its target"
         values: dict[str, Any] = {**found.groupdict(), **self.fixed, **self.implied.get(verb, {})}
-        if when.get("nth") is not None:
-            when = {**when, "times": when["nth"]}
-        for name, (hint, _default) in self.fields().items():
+        for name, (hint, default) in self.fields().items():
             if name == self.verb_field:
                 values[name] = hint(verb)
+            elif name == "skip" and name not in values:
+                values[name] = (when["nth"] or 1) - 1
+            elif name == "times" and when.get("times") is USUAL:
+                values[name] = default if when["nth"] is None else 1
             elif name in _WHEN and _WHEN[name] in when:
                 values[name] = when[_WHEN[name]]
             elif key_of(name) in rest and name not in values:
@@ -178,38 +191,23 @@ class Grammar:
 
     def take(self, fault: Any) -> dict[str, Any]:
         """Return ``when`` and the rest as read."""
-        when = {key: None for key in self.when().keys if key == "nth"}
+        when: dict[str, Any] = {}
         rest = {}
         for name in self.fields():
             if name in self._hidden():
                 continue
             value = self.value_of(fault, name)
-            if name in _WHEN:
+            if name == "skip":
+                # The first of all needs no number.
+                when["nth"] = value + 1 if value else None
+            elif name == "times":
+                usual = self.fields()[name][1] if not self.value_of(fault, "skip") else 1
+                when["times"] = USUAL if value == usual else value
+            elif name in _WHEN:
                 when[_WHEN[name]] = value
             else:
                 rest[key_of(name)] = value
         return {"when": when, **rest}
-
-
-class _Next(Shape):
-    """1 and no other number."""
-
-    def read(self, node: Node, problems: Problems) -> Any:
-        """Return 1."""
-        number = Whole(least=1).read(node, problems)
-        if number is not BAD and number != 1:
-            hint = "write `at:` for when it begins and `times:` for how often"
-            problems.add(node.line, f"nth: {number} cannot be told, only the next one: {hint}")
-            return BAD
-        return number
-
-    def write(self, value: Any) -> Plain:
-        """Return the number."""
-        return int(value)
-
-    def schema(self) -> Schema:
-        """Return the JSON schema."""
-        return {"const": 1}
 
 
 def _device_target(fault: Any) -> str:
@@ -257,9 +255,9 @@ _NAMED: tuple[Grammar, ...] = (
     ),
     Grammar(
         kind=world_faults.PlatformTrouble,
-        target=r"platform\.alipay",
-        shown="platform.alipay",
-        to_target=lambda fault: "platform.alipay",
+        target=r"platform\.(?P<platform>alipay|wechat|unionpay)",
+        shown="platform.alipay, platform.wechat, platform.unionpay",
+        to_target=lambda fault: f"platform.{fault.platform}",
         inner="fault",
         verb_field="kind",
     ),

@@ -87,6 +87,7 @@ class People:
             number=step.number,
             local=True,
         )
+        self._world.site.booths[LaneId(step.lane)].write_down(command)
         lane.order(command, partial(self._told, number))
 
     def _told(self, number: int, result: CommandResult | None) -> None:

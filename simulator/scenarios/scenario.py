@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -35,24 +34,20 @@ from simulator.scenarios.nodes import (
     Text,
     read_nodes,
 )
-from simulator.scenarios.shapes import BAD, Flag, Key, ListOf, OneOf, Record, Span, Whole, Words
+from simulator.scenarios.shapes import BAD, Flag, Key, ListOf, Record, Span, Whole, Words
 from simulator.scenarios.steps import STEP, Step
+from simulator.scenarios.tariff import TARIFF, Moment
 from simulator.scenarios.writer import Plain, to_yaml
 from simulator.world.build import WorldConfig, lane_ids
-from simulator.world.clock import WALL_BASE_MS
 from simulator.world.faults import WorldFault, lane_name, plaza_names
+from simulator.world.platforms import PLATFORM_OF
 from simulator.world.site import Car
 from simulator.world.streams import Streams
-from simulator.world.traffic import draw_cars, make_tariff
+from simulator.world.traffic import draw_cars
 
 VERSION = 1
 """Of the format; a file of another one is refused."""
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,79}$"
-_BEIJING = timezone(timedelta(hours=8))
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-START = (_EPOCH + timedelta(milliseconds=WALL_BASE_MS)).astimezone(_BEIJING).isoformat()
-"""The world's wall clock at 0s; the world has no other yet."""
-TARIFF = make_tariff().tariff_id
 _NAMED = frozenset(
     {
         "lanes",
@@ -64,6 +59,8 @@ _NAMED = frozenset(
         "attended",
         "faults",
         "cars",
+        "start_ms",
+        "tariff_rows",
     }
 )
 _USUAL = WorldConfig()
@@ -103,8 +100,8 @@ TOP = Record(
         "seed": Key(shape=Whole(), default=1, about="of all chance in the run"),
         "lanes": Key(shape=Whole(least=1, most=999), default=1, about="001 and up"),
         "attended": Key(shape=Flag(), default=True, about="somebody sits in the booth"),
-        "tariff": Key(shape=OneOf(words=(TARIFF,), what="tariff"), default=TARIFF),
-        "start": Key(shape=OneOf(words=(START,), what="start"), default=START),
+        "tariff": Key(shape=TARIFF, default=(), about="`world`, or the rows in force at 0s"),
+        "start": Key(shape=Moment(), default=_USUAL.start_ms, about="the wall clock at 0s"),
         "platform": Key(shape=PLATFORM, default=None, about="how fast the platform answers"),
         "world": Key(shape=WORLD, default=None, about="the rest of how the plaza is built"),
         "spawn": Key(shape=SPAWN, default=None, about="vehicles drawn from the seed"),
@@ -226,6 +223,8 @@ def _config(read: dict[str, Any]) -> WorldConfig:
         latency_ms=platform["latency"],
         latency_jitter_ms=platform["jitter"],
         faults=read["faults"],
+        tariff_rows=read["tariff"],
+        start_ms=read["start"],
         **{name: world[key_of(name)] for name in fields_of(WorldConfig) if key_of(name) in world},
         **drawn,
     )
@@ -240,7 +239,8 @@ def _check_places(
     processes = [*plazas, *(lane_name(lane) for lane in lanes)]
     lines = [f"{name}-platform" for name in plazas]
     lines += [f"{lane_name(lane)}-{end}" for lane in lanes for end in ("plaza", "broker")]
-    known = {"lane_id": lanes, "process": processes, "line": lines}
+    platforms = sorted({PLATFORM_OF[wallet] for wallet in config.wallets})
+    known = {"lane_id": lanes, "process": processes, "line": lines, "platform": platforms}
     for fault, row in zip(read["faults"], _rows(top, "faults"), strict=True):
         for name, places in known.items():
             place = getattr(fault, name, None)
@@ -304,8 +304,8 @@ def write_scenario(scenario: Scenario, *, heading: Sequence[str] = ()) -> str:
         "seed": scenario.seed,
         "lanes": config.lanes,
         "attended": config.attended,
-        "tariff": TARIFF,
-        "start": START,
+        "tariff": TARIFF.write(config.tariff_rows),
+        "start": Moment().write(config.start_ms),
         "platform": platform,
         "world": world,
     }

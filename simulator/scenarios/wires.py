@@ -152,6 +152,8 @@ def cars_of(config: WorldConfig, seed: int) -> tuple[Car, ...]:
 
 def _plan(config: WorldConfig, seed: int, notes: list[str]) -> Plan:
     now_ms = time.time_ns() // 1_000_000
+    if config.start_ms != WorldConfig().start_ms:
+        notes.append("cannot be done on wires: start: all processes have this machine's clock")
     several = config.plazas > 1
     if several:
         try:
@@ -169,10 +171,13 @@ def _plan(config: WorldConfig, seed: int, notes: list[str]) -> Plan:
         attended=config.attended,
         seed=seed,
         plaza_mqtt=True,
+        wallets=config.wallets,
         postgres=several,
         plazas=config.plazas if several else 1,
         tariff=replace(
-            make_tariff(), made_at_ms=now_ms - DAY_MS, effective_from_ms=now_ms - HOUR_MS
+            make_tariff(config.tariff_rows),
+            made_at_ms=now_ms - DAY_MS,
+            effective_from_ms=now_ms - HOUR_MS,
         ),
     )
 
@@ -243,6 +248,7 @@ class _Player:
     def _vehicle(self, car: Car, entered_ms: int) -> dict[str, Any]:
         """Return the body of POST /vehicles for a car; note what it cannot say."""
         vehicle, behaviour = car.vehicle, car.behaviour
+        wallets, number = self._config.wallets, int(vehicle.vehicle_id)
         who = f"vehicle {vehicle.vehicle_id}"
         if vehicle != usual_vehicle(vehicle.vehicle_id, vehicle.plate, vehicle.vehicle_class):
             self._cannot(f"{who} is no usual one of its class: it comes as such")
@@ -254,6 +260,7 @@ class _Player:
             "behaviour": name,
             "vehicle_class": int(vehicle.vehicle_class),
             "no_plate": vehicle.plate is None,
+            "wallet": wallets[number % len(wallets)].value,
         }
         if vehicle.plate is not None:
             body["plate"] = vehicle.plate.text

@@ -4,16 +4,16 @@ impossible there."""
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 from simulator.stack.disk import SmallDisk
 from simulator.stack.part import Part
-from simulator.stack.plan import PLAZA_PLATFORM
 from simulator.stack.proxy import GOOD, Cut, Manners, Way
 from simulator.stack.stack import Stack
+from simulator.stack.wires import Wires
 from simulator.world.faults import (
     BarrierFault,
     BarrierTrouble,
@@ -66,9 +66,7 @@ class Deeds:
             case CommitTrouble():
                 return tuple(self._disk(fault))
             case PlatformTrouble():
-                body = {**asdict(fault.fault), "calls": list(fault.fault.calls)}
-                kind = str(body.pop("kind"))
-                return (_at(fault.at_ms, lambda: self._stack.site.platform_fault(kind, **body)),)
+                return (self._platform(fault),)
             case DeviceTroubleAt():
                 return (self._device(fault),)
             case LanePowerLoss():
@@ -84,15 +82,24 @@ class Deeds:
             raise CannotOnWiresError(f"kill: there is no process {process}")
         return part
 
+    def _platform(self, fault: PlatformTrouble) -> Deed:
+        site, name = self._stack.site, fault.platform
+        if name not in self._stack.plan.platform_names:
+            raise CannotOnWiresError(f"{kind_of(fault)}: nobody here pays by {name}")
+        body = {**asdict(fault.fault), "calls": list(fault.fault.calls)}
+        kind = str(body.pop("kind"))
+        return _at(fault.at_ms, lambda: site.platform_fault(kind, platform=name, **body))
+
     def _line(self, fault: LineTrouble) -> Iterator[Deed]:
         wires = self._stack.wires
-        # Both plaza processes reach the platform over one line here.
-        name = PLAZA_PLATFORM if fault.line.endswith("-platform") else fault.line
-        if name not in wires.lines:
+        # All plaza processes reach a platform over one line here, and each platform has its own.
+        every = fault.line.endswith("-platform")
+        names = self._stack.plan.platform_lines if every else (fault.line,)
+        if not set(names) <= set(wires.lines):
             raise CannotOnWiresError(f"{kind_of(fault)}: there is no line {fault.line}")
         manners = _manners(fault)
-        yield _at(fault.at_ms, lambda: wires.behave(name, manners))
-        yield _at(fault.at_ms + fault.for_ms, lambda: wires.behave(name, GOOD))
+        yield _at(fault.at_ms, lambda: _behave(wires, names, manners))
+        yield _at(fault.at_ms + fault.for_ms, lambda: _behave(wires, names, GOOD))
 
     def _disk(self, fault: CommitTrouble) -> Iterator[Deed]:
         disk = self._disks.get(fault.process)
@@ -175,6 +182,11 @@ def full_disks(faults: tuple[WorldFault, ...]) -> tuple[str, ...]:
             }
         )
     )
+
+
+def _behave(wires: Wires, names: Iterable[str], manners: Manners) -> None:
+    for name in names:
+        wires.behave(name, manners)
 
 
 def _at(at_ms: int, do: Callable[[], object]) -> Deed:

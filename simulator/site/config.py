@@ -1,4 +1,4 @@
-"""What a site is made of: lanes, their wires, the platform. Read from JSON; errors name the key."""
+"""What a site is made of: lanes, their wires, platforms. Read from JSON; errors name the key."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from simulator.emulators.modbus_server import Wire
 from simulator.emulators.modbus_units import USUAL_INPUTS, USUAL_OUTPUTS, Profile
 from simulator.emulators.scanner import Family
+from simulator.models.wallets import ALL_WALLETS, PLATFORM_OF
 from simulator.plant import LaneGeometry, PowerFail
 from tolling.inputs import Output, Point
+from tolling.paycodes import Wallet
 
 LANES_MAX = 64
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -62,10 +64,11 @@ class LaneConfig(_Part):
         )
 
 
-class PlatformConfig(_Part):
-    """The simulated Alipay in the same process."""
+class PlatformsConfig(_Part):
+    """The simulated platforms in the same process: those that take the drivers' wallets."""
 
-    port: Port = 0
+    ports: dict[str, Port] = Field(default_factory=dict)
+    """By platform; one that is not named takes a free port."""
     keys_dir: Path | None = None
     """Where key files are kept or made; none: made for this run, in the site's folder."""
     latency_ms: Annotated[int, Field(ge=0, le=600_000)] = 600
@@ -76,20 +79,31 @@ class SiteConfig(_Part):
     """One site: a plaza's outside."""
 
     run_dir: Path
-    """Folder for the serial lines' symlinks and the platform's keys; made where it is missing."""
+    """Folder for the serial lines' symlinks and the platforms' keys; made where it is missing."""
     lanes: Annotated[tuple[LaneConfig, ...], Field(min_length=1, max_length=LANES_MAX)]
-    platform: PlatformConfig | None = Field(default_factory=PlatformConfig)
+    platforms: PlatformsConfig | None = Field(default_factory=PlatformsConfig)
     """None: no platform here; the drivers' codes then belong to no wallet anywhere."""
+    wallets: Annotated[tuple[Wallet, ...], Field(min_length=1)] = ALL_WALLETS
+    """On the drivers' phones, in turn as they show them."""
     control_port: Port = 0
     seed: int = 1
     people_percent: Annotated[int, Field(ge=1, le=1_000)] = 100
     """How long drivers and attendants take for everything, in percent of the usual."""
+
+    def takes(self, wallet: Wallet) -> bool:
+        """Return whether a platform here takes that wallet's codes."""
+        platforms = {PLATFORM_OF[each] for each in self.wallets}
+        return self.platforms is not None and PLATFORM_OF[wallet] in platforms
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         names = [lane.lane_id for lane in self.lanes]
         if len(set(names)) != len(names):
             raise ValueError("two lanes have one lane_id")
+        served = {PLATFORM_OF[wallet] for wallet in self.wallets}
+        others = () if self.platforms is None else sorted(set(self.platforms.ports) - served)
+        if others:
+            raise ValueError(f"platforms.ports names one that takes no wallet here: {others[0]}")
         return self
 
 

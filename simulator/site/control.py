@@ -24,6 +24,7 @@ from simulator.site.views import as_json
 from tolling.devices import Device
 from tolling.ids import LaneId
 from tolling.messages import EntryFound
+from tolling.paycodes import Wallet
 from tolling.tariffs import EntrySource
 from tolling.vehicles import Plate, VehicleClass, parse_plate
 
@@ -60,6 +61,7 @@ class VehicleBody(_Strict):
     no_plate: bool = False
     entry: EntryBody | None = None
     tag_balance_fen: Annotated[int, Field(ge=0, le=10_000_000)] | None = None
+    wallet: Wallet | None = None
 
 
 class TrafficBody(_Strict):
@@ -81,6 +83,7 @@ class FaultBody(_Strict):
     device: Device
     kind: DeviceFault
     where: Annotated[str, Field(max_length=32)] = ""
+    skip: Annotated[int, Field(ge=0)] = 0
     times: Annotated[int, Field(ge=1)] | None = None
     for_ms: Annotated[int, Field(ge=1)] | None = None
     ms: Annotated[int, Field(ge=0, le=MAX_MS)] = 0
@@ -187,7 +190,8 @@ class Control:
 
     async def _codes(self, _: web.Request) -> web.StreamResponse:
         """Tell every pay code of the run: whoever audits it looks for them in every file."""
-        return _json({"codes": self._site.phones.issued})
+        phones = self._site.phones
+        return _json({"codes": phones.issued, "borrowed": sorted(phones.borrowed)})
 
     async def _etc(self, request: web.Request) -> web.StreamResponse:
         model = self._lane(request).etc.model
@@ -200,6 +204,8 @@ class Control:
         lane = self._known_lane(body.lane)
         if body.behaviour not in BEHAVIOURS:
             raise ProblemError(422, "unknown_behaviour", "see GET /behaviours")
+        if body.wallet is not None and not self._site.config.takes(body.wallet):
+            raise ProblemError(422, "no_such_wallet", "no platform here takes that wallet's codes")
         plate: Plate | None = None
         if body.plate is not None:
             typed = parse_plate(body.plate)
@@ -222,6 +228,7 @@ class Control:
             no_plate=body.no_plate,
             entry=entry,
             tag_balance_fen=body.tag_balance_fen,
+            wallet=body.wallet,
         )
         return _json({"vehicle_id": int(number)}, status=201)
 
@@ -253,9 +260,17 @@ class Control:
     async def _inject(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request, FaultBody)
         site = self._site.lanes[self._known_lane(body.lane)]
-        trouble = DeviceTrouble(
-            kind=body.kind, where=body.where, times=body.times, for_ms=body.for_ms, ms=body.ms
-        )
+        try:
+            trouble = DeviceTrouble(
+                kind=body.kind,
+                where=body.where,
+                skip=body.skip,
+                times=body.times,
+                for_ms=body.for_ms,
+                ms=body.ms,
+            )
+        except AssertionError as error:
+            raise ProblemError(422, "bad_value", str(error)) from error
         try:
             fault_id = site.inject(body.device, trouble)
         except ValueError as error:

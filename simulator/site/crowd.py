@@ -47,6 +47,7 @@ from simulator.site.road import Road
 from simulator.site.timing import Timings
 from tolling.ids import LaneId
 from tolling.messages import EntryFound
+from tolling.paycodes import Wallet
 
 STALL_MM = 1_000
 """A stalling driver's front stands this far behind the boom line."""
@@ -125,8 +126,10 @@ class Crowd:
         *,
         entry: EntryFound | None = None,
         tag_balance_fen: int = TAG_BALANCE_FEN,
+        wallet: Wallet | None = None,
     ) -> None:
-        """Bring a vehicle with its driver to *lane*; *entry*: what its tag and ticket know."""
+        """Bring a vehicle with its driver to *lane*; *entry*: what its tag and ticket know.
+        *wallet*: on his phone; None: the next in turn."""
         number = int(vehicle.vehicle_id)
         plate = vehicle.plate
         driver = Driver(
@@ -140,7 +143,10 @@ class Crowd:
             tag = Tag(
                 tag_id=f"TAG{number:013d}", balance_fen=tag_balance_fen, plate=plate, entry=entry
             )
-        self._people[number] = _Person(driver, lane, vehicle, tag, entry)
+        person = _Person(driver, lane, vehicle, tag, entry)
+        if wallet is not None:
+            self._phones.carries(person.buyer, wallet)
+        self._people[number] = person
         self._road.plant.arrive(lane, vehicle, self._road.now_us())
         self._road.touched()
 
@@ -308,7 +314,8 @@ class Crowd:
         if show.code is CodeKind.GLUED:
             code += code
         twice, half = show.code is CodeKind.TWICE, show.code is CodeKind.HALF
-        scanner.present(code, twice=twice, half=half)
+        for delivered in scanner.present(code, twice=twice, half=half):
+            self._phones.delivered(person.buyer, delivered)
 
     def _drive_on(self, person: _Person, intent: DriveOn) -> None:
         geometry = self._lanes[person.lane].config.geometry()

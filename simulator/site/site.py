@@ -1,4 +1,4 @@
-"""One site: road, people, devices and platform, put together and run until told to end."""
+"""One site: road, people, devices and platforms, put together and run until told to end."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from simulator.models.alipay import AlipayModel
-from simulator.models.alipay_values import AlipayConfig
+from simulator.models.wallets import PLATFORM_OF
 from simulator.plant import Plant
-from simulator.platforms.alipay_http import AlipayHttp
 from simulator.platforms.clock import RealClock
-from simulator.platforms.keys import make_or_load_keys
+from simulator.platforms.hosts import HOSTS, Facts, Hosted, Setup
 from simulator.platforms.server import LOOPBACK, serving
-from simulator.site.config import PlatformConfig, SiteConfig
+from simulator.site.config import PlatformsConfig, SiteConfig
 from simulator.site.crowd import Crowd
 from simulator.site.desk import Desk
 from simulator.site.lane_site import LaneSite
-from simulator.site.phones import AlipayBank, Bank, NoBank, Phones
+from simulator.site.phones import Bank, NoBank, Phones, Wallets
 from simulator.site.road import Road
 from simulator.site.timing import Timings
 from simulator.site.traffic import Dispatcher
@@ -51,11 +49,11 @@ class Site:
         }
         self.desk = Desk()
         self.timings = Timings(self.road, self.lanes)
-        self.alipay: AlipayModel | None = None
-        self.platform_facts: dict[str, object] | None = None
+        self._hosted: list[Hosted] = []
+        self._platform_facts: dict[str, Facts] = {}
         bank: Bank = NoBank(random.Random(f"{config.seed}/codes"))
-        if config.platform is not None:
-            bank = AlipayBank(self._make_platform(config.platform))
+        if config.platforms is not None:
+            bank = self._make_platforms(config.platforms)
         self.phones = Phones(bank)
         self.crowd = Crowd(
             self.road,
@@ -77,12 +75,11 @@ class Site:
         async with AsyncExitStack() as lines:
             for lane in self.lanes.values():
                 await lines.enter_async_context(lane.running())
-            if self.alipay is not None and self.config.platform is not None:
-                app = AlipayHttp(model=self.alipay, clock=self.clock).application()
-                port = await lines.enter_async_context(serving(app, port=self.config.platform.port))
-                assert self.platform_facts is not None
-                self.platform_facts["url"] = f"http://{LOOPBACK}:{port}/gateway.do"
-                self.platform_facts["control_url"] = f"http://{LOOPBACK}:{port}/_sim"
+            ports = {} if self.config.platforms is None else self.config.platforms.ports
+            for host in self._hosted:
+                served = serving(host.application, port=ports.get(host.name, 0))
+                port = await lines.enter_async_context(served)
+                self._platform_facts[host.name] = host.opened(f"http://{LOOPBACK}:{port}")
             cameras = await lines.enter_async_context(asyncio.TaskGroup())
             tasks = [
                 cameras.create_task(lane.camera.run(), name=f"camera {number}")
@@ -106,7 +103,7 @@ class Site:
             "pid": os.getpid(),
             "run_dir": str(self.run_dir),
             "lanes": [lane.facts() for lane in self.lanes.values()],
-            "platform": self.platform_facts,
+            "platforms": self._platform_facts,
         }
 
     def status(self) -> dict[str, object]:
@@ -140,23 +137,21 @@ class Site:
             "camera_failed": lane.camera.failed,
         }
 
-    def _make_platform(self, platform: PlatformConfig) -> AlipayModel:
-        keys_dir = platform.keys_dir or self.run_dir / "keys"
-        files, keys = make_or_load_keys(keys_dir)
-        config = AlipayConfig(
-            wall_base_ns=self.clock.wall_base_ns(),
-            latency_ms=platform.latency_ms,
-            latency_jitter_ms=platform.jitter_ms,
+    def _make_platforms(self, platforms: PlatformsConfig) -> Wallets:
+        """Make the platforms that take the drivers' wallets. Raises: KeyFilesError."""
+        setup = Setup(
+            keys_dir=platforms.keys_dir or self.run_dir / "keys",
+            clock=self.clock,
+            latency_ms=platforms.latency_ms,
+            jitter_ms=platforms.jitter_ms,
+            seed=self.config.seed,
+            wechat_mode="public_key",
         )
-        rng = random.Random(f"{self.config.seed}/alipay")
-        self.alipay = AlipayModel(config=config, keys=keys, rng=rng)
-        self.platform_facts = {
-            "platform": "alipay",
-            "app_id": config.app_id,
-            "app_private_key_file": str(files.app_private.resolve()),
-            "alipay_public_key_file": str(files.alipay_public.resolve()),
-        }
-        return self.alipay
+        models = {}
+        for name in dict.fromkeys(PLATFORM_OF[wallet] for wallet in self.config.wallets):
+            models[name], hosted = HOSTS[name](setup)
+            self._hosted.append(hosted)
+        return Wallets(models, self.config.wallets)
 
 
 def prepare_run_dir(path: Path) -> None:

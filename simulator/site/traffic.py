@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from simulator.people import BEHAVIOURS, draw_behaviour
 from simulator.plant import VehicleId, paced, usual_vehicle
-from simulator.site.crowd import Crowd
+from simulator.site.crowd import TAG_BALANCE_FEN, Crowd
 from simulator.site.plates import plate_of
 from tolling.ids import LaneId
 from tolling.messages import EntryFound
+from tolling.paycodes import Wallet
 from tolling.vehicles import Plate, VehicleClass
 
 VEHICLES_MAX = 100_000
@@ -53,25 +54,25 @@ class Dispatcher:
         no_plate: bool = False,
         entry: EntryFound | None = None,
         tag_balance_fen: int | None = None,
+        wallet: Wallet | None = None,
     ) -> VehicleId:
         """Bring one vehicle now and return its number.
 
         Args:   plate: None: the next of the made-up plates. no_plate: it carries none.
+                wallet: on the driver's phone; None: the next in turn.
         """
         self._number += 1
         number = VehicleId(self._number)
         shown = None if no_plate else plate or plate_of(self._number)
         vehicle = paced(usual_vehicle(number, shown, vehicle_class), self._crowd.percent)
-        if tag_balance_fen is None:
-            self._crowd.spawn(lane, vehicle, BEHAVIOURS[behaviour], entry=entry)
-        else:
-            self._crowd.spawn(
-                lane,
-                vehicle,
-                BEHAVIOURS[behaviour],
-                entry=entry,
-                tag_balance_fen=tag_balance_fen,
-            )
+        self._crowd.spawn(
+            lane,
+            vehicle,
+            BEHAVIOURS[behaviour],
+            entry=entry,
+            tag_balance_fen=TAG_BALANCE_FEN if tag_balance_fen is None else tag_balance_fen,
+            wallet=wallet,
+        )
         return number
 
     def order(self, order: TrafficOrder) -> None:

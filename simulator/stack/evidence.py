@@ -19,8 +19,10 @@ from psycopg.rows import dict_row
 from pydantic import TypeAdapter
 
 from simulator.auditor import (
+    AuditedClaim,
     AuditedOrder,
     AuditedRecord,
+    AuditedTariff,
     AuditedTransfer,
     CapturedTrade,
     DriverStory,
@@ -30,11 +32,12 @@ from simulator.auditor import (
     TextSource,
 )
 from simulator.plant import events
+from tolling.tariffs import TariffSet
 
 BUSY_S = 5.0
 BUYER = "driver-"
 """A driver's wallet at the platform, before the vehicle's number."""
-TENDERS = ("alipay", "cash", "etc")
+TENDERS = ("alipay", "wechat", "unionpay", "cash", "etc")
 _ENTRIES: dict[str, TypeAdapter[events.LogEntry]] = {
     "plant_edge": TypeAdapter(events.PlantEdge),
     "strike": TypeAdapter(events.Strike),
@@ -60,6 +63,7 @@ _TRANSFERS = (
     "SELECT transfer_id, debit, credit, amount_fen, kind, pending_id FROM transfers"
     " ORDER BY transfer_id"
 )
+_CLAIMS = "SELECT claim_id, out_trade_no, amount_fen, state FROM claims ORDER BY claim_id"
 
 Store = Path | str
 """A SQLite file, or the URL of a PostgreSQL database."""
@@ -73,18 +77,22 @@ class Outside:
     trades: tuple[CapturedTrade, ...]
     drivers: tuple[DriverStory, ...]
     codes: tuple[str, ...]
+    borrowed: tuple[tuple[int, int], ...]
     timings: tuple[dict[str, Any], ...]
 
 
 def outside_of(
     *,
     log: Sequence[Mapping[str, Any]],
-    trades: Iterable[Mapping[str, Any]],
+    books: Mapping[str, Iterable[Mapping[str, Any]]],
     memories: Iterable[Mapping[str, Any]],
-    codes: Iterable[str],
+    codes: Mapping[str, Any],
     timings: Iterable[Mapping[str, Any]] = (),
 ) -> Outside:
-    """Return the outside by the control APIs' JSON."""
+    """Return the outside by the control APIs' JSON.
+
+    Args:   books: every platform's trades, by its name. codes: the answer of GET /codes whole.
+    """
     lane_of = {
         entry["vehicle_id"]: entry["lane"]
         for entry in log
@@ -92,9 +100,10 @@ def outside_of(
     }
     return Outside(
         log=tuple(log_entry(entry) for entry in log),
-        trades=tuple(_trade(trade) for trade in trades),
+        trades=tuple(_trade(name, trade) for name, trades in books.items() for trade in trades),
         drivers=tuple(_driver(memory, lane_of) for memory in memories),
-        codes=tuple(codes),
+        codes=tuple(codes["codes"]),
+        borrowed=tuple(_borrowed(codes["borrowed"])),
         timings=tuple(dict(timing) for timing in timings),
     )
 
@@ -109,6 +118,7 @@ def gather(
     texts: Iterable[TextSource],
     at_rest: bool,
     misread_plates: bool,
+    tariff: TariffSet | None = None,
 ) -> Evidence:
     """Return the evidence of a run.
 
@@ -123,12 +133,24 @@ def gather(
         plaza_records=tuple(plaza_records(plaza_store)),
         orders=tuple(AuditedOrder(**row) for row in rows(plaza_store, _ORDERS)),
         transfers=tuple(AuditedTransfer(**row) for row in rows(plaza_store, _TRANSFERS)),
+        claims=tuple(AuditedClaim(**row) for row in rows(plaza_store, _CLAIMS)),
         tapped=tuple(tapped),
         texts=texts,
         codes=outside.codes,
+        borrowed=outside.borrowed,
         restarts=tuple(restarts),
         misread_plates=misread_plates,
+        tariffs=() if tariff is None else (_tariff(tariff),),
     )
+
+
+def _tariff(tariff: TariffSet) -> AuditedTariff:
+    """Return the one tariff of a run: nobody changes it, so its time says nothing."""
+    rows = tuple(
+        (row.entry_station, int(row.vehicle_class), row.toll_fen, row.distance_m)
+        for row in tariff.rows
+    )
+    return AuditedTariff(version=tariff.version, from_us=None, rows=rows)
 
 
 # ---- stores ----
@@ -198,10 +220,10 @@ def log_entry(plain: Mapping[str, Any]) -> events.LogEntry:
     return _ENTRIES[plain["kind"]].validate_python(fields)
 
 
-def _trade(trade: Mapping[str, Any]) -> CapturedTrade:
+def _trade(platform: str, trade: Mapping[str, Any]) -> CapturedTrade:
     paid_at_ns = trade["paid_at_ns"]
     return CapturedTrade(
-        platform="alipay",
+        platform=platform,
         out_trade_no=trade["out_trade_no"],
         captured_fen=trade["captured_fen"],
         refunded_fen=trade["refunded_fen"],
@@ -215,6 +237,14 @@ def _vehicle_of(buyer: str) -> int | None:
     """Return which vehicle's driver has that wallet, None where it is nobody's on the road."""
     number = buyer.removeprefix(BUYER)
     return int(number) if buyer.startswith(BUYER) and number.isdecimal() else None
+
+
+def _borrowed(pairs: Iterable[Sequence[str]]) -> Iterator[tuple[int, int]]:
+    """Yield the vehicles of (buyer, owner)."""
+    for buyer, owner in pairs:
+        vehicle, other = _vehicle_of(buyer), _vehicle_of(owner)
+        if vehicle is not None and other is not None:
+            yield vehicle, other
 
 
 def _driver(memory: Mapping[str, Any], lane_of: Mapping[int, str]) -> DriverStory:

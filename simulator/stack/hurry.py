@@ -18,6 +18,7 @@ SHORT: dict[str, int | tuple[int, ...]] = {
     "POLL_GAPS_MS": (200, 300, 400, 500),
     "UNKNOWN_LIMIT_MS": 3_000,
     "WAITING_LIMIT_MS": 5_500,
+    "WECHAT_CANCEL_FROM_MS": 1_500,
     "SECOND_QUERY_AFTER_MS": 6_000,
     "CONFIRM_GAPS_MS": (400, 1_000, 2_000, 10_000),
     "CLOSING_GAPS_MS": (100, 300, 600, 1_000, 2_000, 4_000, 10_000),

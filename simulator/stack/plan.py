@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulator.models.wallets import PLATFORM_OF
+from tolling.paycodes import Wallet
 from tolling.tariffs import TariffSet
 
 PLAZA = "330101"
@@ -21,9 +23,13 @@ QUICK: Mapping[str, int] = {
     "etc_wait_ms": 1_500,
 }
 """``[limits]`` of a lane whose people do not wait for other tenders for long."""
-PLAZA_PLATFORM = "plaza-platform"
 PLAZA_BROKER = "plaza-broker"
 PLAZA_DATABASE = "plaza-database"
+
+
+def plaza_platform(platform: str) -> str:
+    """Return the name of the plaza's line to a payment platform."""
+    return f"plaza-{platform}"
 
 
 def lane_plaza(lane: str) -> str:
@@ -45,13 +51,15 @@ class Plan:
     """``[limits]`` of every lane file."""
     site: Mapping[str, Any] = field(default_factory=dict)
     """More keys of every lane in the site's file."""
-    alipay: Mapping[str, int] = field(default_factory=dict)
-    """More keys of ``[platforms.alipay]``."""
+    wallets: tuple[Wallet, ...] = (Wallet.ALIPAY,)
+    """On the drivers' phones, in turn as they show them; only their platforms are there."""
+    platforms: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """More keys of ``[platforms.<name>]``, by name."""
     devices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """URLs that take the place of the site's, by lane and device."""
     latency_ms: int = 30
     jitter_ms: int = 0
-    """Of the platform."""
+    """Of every platform."""
     boom_ms: int | None = 300
     """None: the boom's usual times."""
     people_percent: int = 20
@@ -70,6 +78,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         assert self.lanes, "a stack has lanes"
+        assert self.wallets, "a driver has some wallet"
         assert 1 <= self.plazas <= 4, "plazas: 1..4"
         assert self.plazas == 1 or self.postgres, "SQLite serves exactly one plaza process"
 
@@ -78,7 +87,17 @@ class Plan:
         """Return the names of all lines between the processes."""
         of_lanes = [name for lane in self.lanes for name in (lane_plaza(lane), lane_broker(lane))]
         database = (PLAZA_DATABASE,) if self.postgres else ()
-        return (*of_lanes, PLAZA_PLATFORM, PLAZA_BROKER, *database)
+        return (*of_lanes, *self.platform_lines, PLAZA_BROKER, *database)
+
+    @property
+    def platform_names(self) -> tuple[str, ...]:
+        """Return the names of the payment platforms that are there."""
+        return tuple(dict.fromkeys(PLATFORM_OF[wallet] for wallet in self.wallets))
+
+    @property
+    def platform_lines(self) -> tuple[str, ...]:
+        """Return the names of the plaza's lines to them."""
+        return tuple(plaza_platform(name) for name in self.platform_names)
 
     @property
     def plaza_names(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Speaks to the site's and the platform's control APIs."""
+"""Speaks to the site's and the platforms' control APIs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
+USUAL = "alipay"
+"""Which platform is meant where a caller names none."""
 CALL_S = 40.0
 """A site on a busy machine answers for the whole log of a day."""
 
@@ -52,7 +54,10 @@ class SiteClient:
     def __init__(self, facts: dict[str, Any]) -> None:
         self.facts = facts
         self._url = str(facts["control_url"])
-        self._platform = str((facts.get("platform") or {}).get("control_url", ""))
+        self._platforms: dict[str, str] = {
+            name: str(platform["control_url"])
+            for name, platform in facts.get("platforms", {}).items()
+        }
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """Ask the site."""
@@ -93,11 +98,12 @@ class SiteClient:
         self.ask("DELETE", f"/faults/{lane}/{device}")
 
     def heal(self) -> None:
-        """Clear all faults of every device and of the platform."""
+        """Clear all faults of every device and of every platform."""
         for facts in self.facts["lanes"]:
             for device in ("barrier", "scanner", "display", "camera", "etc"):
                 self.clear(facts["lane_id"], device)
-        self.platform("DELETE", "/faults")
+        for name in self._platforms:
+            self.platform("DELETE", "/faults", name=name)
 
     def memories(self) -> list[Any]:
         """Return what every driver remembers."""
@@ -112,20 +118,37 @@ class SiteClient:
             if not page["entries"]:
                 return entries
 
-    # ---- the platform ----
+    # ---- the platforms ----
 
-    def platform(self, method: str, path: str, body: object = None) -> Any:
-        """Ask the platform's control API."""
-        return ask(self._platform, method, path, body)
+    def platform(self, method: str, path: str, body: object = None, *, name: str = USUAL) -> Any:
+        """Ask a platform's control API."""
+        return ask(self._platforms[name], method, path, body)
 
-    def platform_fault(self, kind: str, **more: object) -> int:
-        """Arm a fault of the platform."""
-        return int(self.platform("POST", "/faults", {"kind": kind, **more})["fault_id"])
+    def platform_fault(self, kind: str, *, platform: str = USUAL, **more: object) -> int:
+        """Arm a fault of a platform."""
+        answer = self.platform("POST", "/faults", {"kind": kind, **more}, name=platform)
+        return int(answer["fault_id"])
+
+    def books(self) -> dict[str, list[Any]]:
+        """Return every platform's books, by its name."""
+        return {
+            name: list(self.platform("GET", "/trades", name=name)["trades"])
+            for name in self._platforms
+        }
 
     def trades(self) -> list[Any]:
-        """Return the platform's books."""
-        return list(self.platform("GET", "/trades")["trades"])
+        """Return the trades of all platforms."""
+        return [trade for trades in self.books().values() for trade in trades]
 
     def calls(self) -> list[Any]:
-        """Return every request that reached the platform."""
-        return list(self.platform("GET", "/calls")["calls"])
+        """Return every request about an order that reached a platform.
+
+        A plaza also probes its platforms, about a number no order ever has: theirs begin with a
+        digit.
+        """
+        made = [
+            call
+            for name in self._platforms
+            for call in self.platform("GET", "/calls", name=name)["calls"]
+        ]
+        return [call for call in made if call["out_trade_no"][:1].isdigit()]

@@ -1,5 +1,5 @@
-"""A stack: broker, site (road, people, devices, Alipay), plaza and lanes, each a real process, and
-between any two of them a line that can be made bad."""
+"""A stack: broker, site (road, people, devices, platforms), plaza and lanes, each a real process,
+and between any two of them a line that can be made bad."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from simulator import broker as brokers
 from simulator.auditor import Evidence, Restart, Verdict, audit
 from simulator.auditor.money import UNSETTLED
 from simulator.demo.child import argv_of
-from simulator.demo.files import Layout, write_lane, write_secret
+from simulator.demo.files import Layout, platform_table, write_lane, write_secret
 from simulator.demo.toml import toml_text
-from simulator.site.config import LaneConfig, PlatformConfig, SiteConfig
+from simulator.site.config import LaneConfig, PlatformsConfig, SiteConfig
 from simulator.stack import evidence, plaza_tariff
 from simulator.stack.booth import Booth
 from simulator.stack.nursery import Nursery
@@ -32,10 +33,10 @@ from simulator.stack.plan import (
     PLAZA,
     PLAZA_BROKER,
     PLAZA_DATABASE,
-    PLAZA_PLATFORM,
     Plan,
     lane_broker,
     lane_plaza,
+    plaza_platform,
 )
 from simulator.stack.postgres import USER, Database
 from simulator.stack.site_client import ApiError, SiteClient, ask
@@ -179,7 +180,8 @@ class Stack:
         config = SiteConfig(
             run_dir=self.layout.root / "site",
             lanes=tuple(LaneConfig(lane_id=lane, **boom, **plan.site) for lane in plan.lanes),
-            platform=PlatformConfig(latency_ms=plan.latency_ms, jitter_ms=plan.jitter_ms),
+            platforms=PlatformsConfig(latency_ms=plan.latency_ms, jitter_ms=plan.jitter_ms),
+            wallets=plan.wallets,
             people_percent=plan.people_percent,
             seed=plan.seed,
         )
@@ -203,9 +205,6 @@ class Stack:
         )
 
     def _make_plaza(self) -> None:
-        platform = self.site.facts["platform"]
-        self.wires.lead(PLAZA_PLATFORM, platform["url"])
-        path = str(platform["url"]).partition("://")[2].partition("/")[2]
         store = []
         if self.plan.postgres:
             url = self.wires.url(PLAZA_DATABASE, "postgresql+psycopg").replace("//", f"//{USER}@")
@@ -214,10 +213,6 @@ class Stack:
             "plaza init",
             "plaza_server.main",
             *("init", str(self.layout.plaza), "--plaza-id", PLAZA, "--port", "0", *store),
-            *("--alipay-url", f"{self.wires.url(PLAZA_PLATFORM)}/{path}"),
-            *("--alipay-app-id", platform["app_id"]),
-            *("--alipay-app-key", platform["app_private_key_file"]),
-            *("--alipay-public-key", platform["alipay_public_key_file"]),
         )
         self.run_once(init)
         self._finish_plaza_file()
@@ -243,7 +238,7 @@ class Stack:
     def _finish_plaza_file(self) -> None:
         text = self.layout.plaza_file.read_text()
         text = text.replace("[plaza]\n", "[plaza]\nsimulation = true\n", 1)
-        text += "".join(f"{key} = {value}\n" for key, value in self.plan.alipay.items())
+        tables: dict[str, Any] = {"platforms": self._platform_tables()}
         if self.plan.plaza_mqtt:
             password = self.layout.plaza / "keys" / "broker.password"
             write_secret(password, self.broker.users["plaza"].password)
@@ -252,8 +247,22 @@ class Stack:
                 "user": "plaza",
                 "password_file": "keys/broker.password",
             }
-            text += toml_text({"mqtt": mqtt})
-        self.layout.plaza_file.write_text(text)
+            tables["mqtt"] = mqtt
+        self.layout.plaza_file.write_text(f"{text}\n{toml_text(tables)}", encoding="utf-8")
+
+    def _platform_tables(self) -> dict[str, dict[str, Any]]:
+        """Lead the lines to the platforms; return what the plaza's file says of each."""
+        found = {}
+        for name, facts in self.site.facts["platforms"].items():
+            line = plaza_platform(name)
+            self.wires.lead(line, facts["control_url"])
+            table = platform_table(facts)
+            for key, value in table.items():
+                if key.endswith("_url"):
+                    path = urlsplit(value).path
+                    table[key] = f"{self.wires.url(line)}{path}"
+            found[name] = {**table, **self.plan.platforms.get(name, {})}
+        return found
 
     def _plaza_up(self, name: str, facts: dict[str, Any]) -> None:
         self._plaza_urls[name] = facts["url"]
@@ -450,13 +459,13 @@ class Stack:
         )
 
     def outside(self) -> evidence.Outside:
-        """Return what road, platform and drivers tell."""
+        """Return what road, platforms and drivers tell."""
         site = self.site
         return evidence.outside_of(
             log=site.log(),
-            trades=site.trades(),
+            books=site.books(),
             memories=site.memories(),
-            codes=site.ask("GET", "/codes")["codes"],
+            codes=site.ask("GET", "/codes"),
         )
 
     def gather(self, *, at_rest: bool = True) -> Evidence:
@@ -474,6 +483,7 @@ class Stack:
             texts=evidence.texts_below(*folders),
             at_rest=at_rest,
             misread_plates=self.misread_plates,
+            tariff=self.plan.tariff,
         )
 
     def audit(self) -> Verdict:

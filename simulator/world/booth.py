@@ -45,8 +45,9 @@ TICKET_MS = 2_000
 """The attendant has read the driver's entry ticket after this."""
 NOBODY_KNOWS = "*"
 """Entered where the driver has no ticket."""
-STUCK_MS = 150_000
+STUCK_MS = 110_000
 """A vehicle that stands longer than any tender takes is let through by hand."""
+LETS_THROUGH = frozenset({OperatorAction.RAISE, OperatorAction.ARREARS})
 OPERATOR = "attendant"
 HELPER = "shift leader"
 _RETRY = {"wait_for_phone_answer", "not_priced", "stale", "no_vehicle", "cash_not_begun"}
@@ -68,6 +69,16 @@ class BoothOutside:
     """Half of the helper's commands come over the broker, where there is one."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetThrough:
+    """An order to let a vehicle through."""
+
+    at_ns: int
+    passage_id: PassageId | None
+    vehicle_id: int | None
+    """Who stood at the window as it was given."""
+
+
 class Booth:
     """Attendant and helper of one lane."""
 
@@ -83,6 +94,8 @@ class Booth:
         """Vehicles whose cash was entered and the lane did not answer."""
         self._seen: tuple[str, int] | None = None
         """Which vehicle stood at the window with which passage, when last looked."""
+        self.let_through: list[LetThrough] = []
+        """Every order to let a vehicle through, as it was given."""
 
     def begin(self) -> None:
         """Begin to watch the lane."""
@@ -168,6 +181,8 @@ class Booth:
 
     def _look(self) -> None:
         self._heap.after(HELP_LOOKS_NS, self._look)
+        if self._lane.nobody_here:
+            return
         view = self._lane.view()
         if view is None:
             return
@@ -247,12 +262,24 @@ class Booth:
             state_version=view.state_version,
             local=not remote,
         )
+        self.write_down(command)
         heard = told or (lambda result: None)
         if remote and self._outside.remote is not None:
             text = canonical_bytes(command).decode("utf-8")
             self._outside.remote(text, lambda: self._lane.order(command, heard))
         else:
             self._lane.order(command, heard)
+
+    def write_down(self, command: OperatorCommand) -> None:
+        """Keep an order that lets a vehicle through, whoever beside this lane gives it."""
+        if command.action in LETS_THROUGH:
+            self.let_through.append(
+                LetThrough(
+                    at_ns=self._heap.now_ns,
+                    passage_id=command.passage_id,
+                    vehicle_id=self._outside.at_window(),
+                )
+            )
 
     def _sits_far_away(self) -> bool:
         dice = self._outside.remote_dice

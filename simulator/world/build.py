@@ -34,7 +34,7 @@ from simulator.world.lane_process import LaneOutside, LaneProcess
 from simulator.world.links import Broker, Line, Wiretap
 from simulator.world.phones import Phones
 from simulator.world.platform_line import PlatformLine
-from simulator.world.platforms import Latency, alipay_codec, alipay_model
+from simulator.world.platforms import Latency, PlatformPair, build_platforms
 from simulator.world.plaza_process import PlazaOutside, PlazaProcess
 from simulator.world.ports import LaneModels
 from simulator.world.requests import PlazaLink
@@ -42,12 +42,16 @@ from simulator.world.site import Car, Site, SiteLane
 from simulator.world.streams import Streams
 from simulator.world.traffic import draw_cars, make_tariff
 from simulator.world.world import World
-from tolling.clock import NS_PER_S
+from tolling.clock import NS_PER_MS, NS_PER_S
 from tolling.devices import Device
 from tolling.ids import LaneId, PlazaId
 from tolling.inputs import Point
+from tolling.paycodes import Wallet
+from tolling.tariffs import TariffRow
 
 PLAZA_ID = PlazaId("320200")
+START_LEAST_MS, START_MOST_MS = 1_767_225_600_000, 4_102_444_799_000
+"""2026 to 2099: a lane believes no clock that is much earlier."""
 PLAZAS_MAX = 4
 """More processes on one store show nothing that two do not."""
 TURN_US = 80_000
@@ -98,11 +102,19 @@ class WorldConfig:
     """Of the vehicles: lorries with a trailer on a bar, motorcycles."""
     power_fail: PowerFail = PowerFail.OPEN
     """What every boom does without power."""
+    start_ms: int = WALL_BASE_MS
+    """UTC milliseconds at world time 0."""
+    tariff_rows: tuple[TariffRow, ...] = ()
+    """The first tariff's rows; empty: the world's own."""
+    wallets: tuple[Wallet, ...] = (Wallet.ALIPAY,)
+    """What drivers have on their phones, vehicle by vehicle in turn; their platforms exist."""
 
     def __post_init__(self) -> None:
         assert 1 <= self.lanes <= 999, "lanes: 1..999"
         assert 1 <= self.plazas <= PLAZAS_MAX, f"plazas: 1..{PLAZAS_MAX}"
         assert self.vehicles >= 0, "vehicles: 0 and up"
+        assert START_LEAST_MS <= self.start_ms <= START_MOST_MS, "start: of the years 2026 to 2099"
+        assert self.wallets, "a driver has some wallet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,16 +146,21 @@ def lane_ids(count: int) -> tuple[LaneId, ...]:
 def build_world(seed: int, config: WorldConfig | None = None) -> World:
     """Return a world that has not started."""
     config = config or WorldConfig()
-    streams, heap = Streams(seed), Heap()
+    streams, heap = Streams(seed), Heap(config.start_ms)
     lanes = lane_ids(config.lanes)
     geometry = {
         lane: LaneGeometry(power_fail=config.power_fail, turn_us=TURN_US, bent_us=BENT_US)
         for lane in lanes
     }
     plant, tap = Plant(geometry), Wiretap(heap)
-    latency = Latency(latency_ms=config.latency_ms, jitter_ms=config.latency_jitter_ms)
-    platform = alipay_model(streams, latency)
-    phones = Phones(heap, platform, streams.of("phones"))
+    latency = Latency(
+        latency_ms=config.latency_ms,
+        jitter_ms=config.latency_jitter_ms,
+        wall_base_ns=config.start_ms * NS_PER_MS,
+    )
+    pairs = build_platforms(config.wallets, streams, latency)
+    platforms = {name: pair.model for name, pair in pairs.items()}
+    phones = Phones(heap, platforms, config.wallets, streams.of("phones"))
     site = Site(heap, plant, phones)
     plaza_machines = plaza_names(config.plazas)
     lines = _lines(heap, streams, geometry, plaza_machines)
@@ -158,7 +175,7 @@ def build_world(seed: int, config: WorldConfig | None = None) -> World:
         plant=plant,
         site=site,
         phones=phones,
-        platform=platform,
+        platforms=platforms,
         plazas=(),
         plaza_store=plaza_store,
         lanes={},
@@ -168,9 +185,10 @@ def build_world(seed: int, config: WorldConfig | None = None) -> World:
         clocks=clocks,
         lines=lines,
         tap=tap,
+        tariff_rows=config.tariff_rows,
         faults=config.faults,
     )
-    world.plazas = tuple(_plaza(world, name, streams, kills, config) for name in plaza_machines)
+    world.plazas = tuple(_plaza(world, name, streams, pairs, config) for name in plaza_machines)
     for lane, place in geometry.items():
         _add_lane(world, lane, streams, kills, attended=config.attended)
         site.add_lane(lane, _site_lane(world, lane, streams), place)
@@ -184,17 +202,21 @@ def _plaza(
     world: World,
     name: str,
     streams: Streams,
-    kills: tuple[KillAtStep, ...],
+    pairs: Mapping[str, PlatformPair],
     config: WorldConfig,
 ) -> PlazaProcess:
     heap, line = world.heap, world.lines[f"{name}-platform"]
-    codec = alipay_codec(world.platform)
+    kills = tuple(fault for fault in config.faults if isinstance(fault, KillAtStep))
+    dice = streams.of(f"{name} nonces")
     outside = PlazaOutside(
         plaza_id=PLAZA_ID,
         store=replace(world.plaza_store, exclusive=config.plazas == 1),
         disk=world.disks[name],
         clock=world.clocks[name],
-        platforms={"alipay": PlatformLine(heap, line, world.platform, codec)},
+        platforms={
+            each: PlatformLine(heap, line, pair.model, pair.new_codec(dice))
+            for each, pair in pairs.items()
+        },
         tap=world.tap,
         dice=streams.of(f"{name} boots"),
         code_key=secret_of(world.seed, PLAZA),
@@ -293,20 +315,30 @@ def _add_cars(world: World, config: WorldConfig, streams: Streams) -> tuple[Car,
             odd_permille=config.odd_permille,
             odd_dice=streams.of("odd vehicles"),
         )
+    cars = tuple(_entered(car, config.start_ms - WALL_BASE_MS) for car in cars)
     for car in cars:
         world.site.add_car(car, streams.of(f"driver {car.vehicle.vehicle_id}"))
     return cars
 
 
+def _entered(car: Car, later_ms: int) -> Car:
+    """Return the vehicle as it entered where a run starts *later_ms* later than usual."""
+    if car.entry is None or later_ms == 0:
+        return car
+    entry = replace(car.entry, entered_ms=car.entry.entered_ms + later_ms)
+    return replace(car, entry=entry)
+
+
 def _fill_plaza(world: World, cars: tuple[Car, ...]) -> None:
     """Put into the plaza's store what is there before a day begins."""
-    world.put_tariff(make_tariff(), WALL_BASE_MS)
+    base_ms = world.heap.wall_base_ms
+    world.put_tariff(make_tariff(world.tariff_rows, wall_base_ms=base_ms), base_ms)
     units: list[Unit] = [
         AddLane(
             lane_id=lane,
             plaza_id=PLAZA_ID,
             token_hash=secret_of(world.seed, f"token of lane {lane}").hex(),
-            now_ms=WALL_BASE_MS,
+            now_ms=base_ms,
         )
         for lane in sorted(world.lanes)
     ]

@@ -152,6 +152,8 @@ _PLATFORM_TEXTS: dict[PlatformFault, tuple[str, str]] = {
     PlatformFault.ANSWER_LOST: ("carried out, no byte of answer", "unknown"),
     PlatformFault.SLOW: ("answered late; for minutes: a degraded platform", "late or unknown"),
     PlatformFault.KEY_CHANGED: ("signs with a key nobody was told of", "unknown, alarm, till told"),
+    PlatformFault.SIGNATURE_PROBE: ("a signature made to be refused", "unknown, alarm"),
+    PlatformFault.STALE_ANSWER: ("signed for an instant long ago (WeChat)", "unknown, alarm"),
     PlatformFault.CERTIFICATE_EXPIRED: ("the TLS handshake fails", "not sent"),
 }
 _COMMIT_TEXTS: dict[CommitFate, tuple[str, str]] = {

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from simulator.world.heap import Heap
+from simulator.world.heap import WALL_BASE_MS, Heap
 from tolling.clock import NS_PER_MS, ClockQuality, WallTime
 
-WALL_BASE_MS = 1_795_305_600_000
-"""UTC milliseconds at world time 0: 2026-11-22 00:00:00 UTC, 08:00 in Beijing, as the platform
-model has it."""
+__all__ = ["WALL_BASE_MS", "WALL_BASE_NS", "MachineClock", "us"]
+
 WALL_BASE_NS = WALL_BASE_MS * NS_PER_MS
 
 
@@ -50,7 +49,7 @@ class MachineClock:
     def wall(self) -> WallTime:
         """Return the wall clock."""
         off_ns = self._slip_ns + self._gained_ns(self._slip_from_ns)
-        now_ms = WALL_BASE_MS + (self._heap.now_ns + off_ns) // NS_PER_MS
+        now_ms = self._heap.wall_base_ms + (self._heap.now_ns + off_ns) // NS_PER_MS
         return WallTime(utc_ms=now_ms + self.offset_ms, quality=self.quality)
 
     def lasts_ns(self, shown_ns: int) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from simulator.auditor import audit, barrier, money
-from simulator.auditor.evidence import Tapped
+from simulator.auditor.evidence import Tapped, TextSource
 from simulator.plant import LogEntry
 from simulator.world.arrivals import Profile, arrivals
 from simulator.world.build import LIVENESS_S, WorldConfig, build_world, expect_cars, lane_ids
@@ -69,6 +69,8 @@ class _Judge:
             gather(world, at_rest=False), texts=(), plant_log=(), tapped=(), codes=()
         )
         self.codes: list[str] = []
+        self._before: list[str] = []
+        """Codes of the window before: one may still be on its way."""
         rules = [*(rule for rule, _ in _BY_LOG), "M7", *_BY_STORE]
         self.violations: Counter[str] = Counter(dict.fromkeys(rules, 0))
         self.findings: list[str] = []
@@ -92,6 +94,28 @@ class _Judge:
         self.most_aboard = max(self.most_aboard, len(world.site.cars))
         before_us = us(world.heap.now_ns) + 1 if last else us(world.heap.now_ns) - LINGER_US
         self.vehicles += world.site.forget_gone(before_us)
+        self._forget_history()
+
+    def _forget_history(self) -> None:
+        """Forget what only a restart would read, or a person: a real lane has it on its disk.
+
+        Nothing is killed in a stretch without faults. Before its events go, a journal is searched
+        for pay codes like everything else.
+        """
+        world = self._world
+        if world.faults:
+            return
+        for plaza in world.plazas:
+            plaza.forget_steps()
+        texts = []
+        for lane_id in sorted(world.lanes):
+            world.lanes[lane_id].forget_steps()
+            with world.journals[lane_id].begin() as connection:
+                bodies = connection.exec_driver_sql("SELECT body FROM events").scalars()
+                texts.append(TextSource(name=f"journal of lane {lane_id}", data=b"\n".join(bodies)))
+                connection.exec_driver_sql("DELETE FROM events")
+        seen = replace(self._empty, texts=tuple(texts), codes=(*self._before, *self.codes))
+        self._found("M7", list(money.m7_codes(seen)))
 
     def _road(self, log: list[LogEntry]) -> None:
         seen = replace(self._empty, plant_log=tuple(log))
@@ -102,12 +126,11 @@ class _Judge:
         world = self._world
         taps = world.tap.take()
         self.most_tapped = max(self.most_tapped, len(taps))
-        # A code of the window before may still be on its way.
-        before, self.codes = self.codes, world.phones.take_codes()
+        self._before, self.codes = self.codes, world.phones.take_codes()
         tapped = tuple(
             Tapped(at_us=us(tap.at_ns), channel=tap.channel, text=tap.text) for tap in taps
         )
-        seen = replace(self._empty, tapped=tapped, codes=(*before, *self.codes))
+        seen = replace(self._empty, tapped=tapped, codes=(*self._before, *self.codes))
         self._found("M7", list(money.m7_codes(seen)))
 
     def stores(self, at_rest: bool) -> None:

@@ -41,6 +41,8 @@ class Disk:
     def plan(self) -> tuple[int, CommitFate | None]:
         """Return how long the next commit takes, and its fate where it is not simply stored."""
         delay_ns = COMMIT_NS + self._dice.randrange(COMMIT_SPREAD_NS)
+        if not self._troubles:
+            return delay_ns, None
         now_ns = self._heap.now_ns
         self._troubles = [each for each in self._troubles if each[0] > now_ns]
         for _, trouble in self._troubles:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from simulator.auditor.evidence import (
+    AuditedClaim,
     AuditedOrder,
     AuditedRecord,
     AuditedTransfer,
@@ -22,6 +23,7 @@ from simulator.auditor.evidence import (
 )
 from simulator.models.device_faults import DeviceFault
 from simulator.people import TakenBy
+from simulator.world import sighted
 from simulator.world.clock import us
 from simulator.world.faults import DeviceTroubleAt
 from simulator.world.phones import vehicle_of
@@ -45,6 +47,7 @@ def gather(world: World, *, at_rest: bool) -> Evidence:
         plaza_records=tuple(_plaza_records(world)),
         orders=tuple(_orders(world)),
         transfers=tuple(_transfers(world)),
+        claims=tuple(_claims(world)),
         tapped=tuple(
             Tapped(at_us=us(tap.at_ns), channel=tap.channel, text=tap.text)
             for tap in world.tap.seen
@@ -56,20 +59,27 @@ def gather(world: World, *, at_rest: bool) -> Evidence:
         borrowed=tuple(sorted(world.phones.borrowed)),
         lying=frozenset(_lying(world)),
         false_limit=frozenset(_false_limit(world)),
+        blind=tuple(sighted.blind(world)),
+        tariffs=tuple(sighted.tariffs(world)),
+        tariffs_heard=tuple(sighted.tariffs_heard(world)),
+        wall_base_ms=world.heap.wall_base_ms,
+        clocks_off=frozenset(sighted.clocks_off(world)),
+        ordered=tuple(sighted.ordered(world)),
     )
 
 
 def _trades(world: World) -> Iterator[CapturedTrade]:
-    for trade in world.platform.books(world.heap.now_ns):
-        yield CapturedTrade(
-            platform="alipay",
-            out_trade_no=trade.out_trade_no,
-            captured_fen=trade.captured_fen,
-            refunded_fen=trade.refunded_fen,
-            paid_at_us=None if trade.paid_at_ns is None else us(trade.paid_at_ns),
-            code_no=trade.code_no,
-            payer=vehicle_of(trade.buyer_id),
-        )
+    for name, platform in world.platforms.items():
+        for trade in platform.books(world.heap.now_ns):
+            yield CapturedTrade(
+                platform=name,
+                out_trade_no=trade.out_trade_no,
+                captured_fen=trade.captured_fen,
+                refunded_fen=trade.refunded_fen,
+                paid_at_us=None if trade.paid_at_ns is None else us(trade.paid_at_ns),
+                code_no=trade.code_no,
+                payer=vehicle_of(trade.buyer_id),
+            )
 
 
 def _drivers(world: World) -> Iterator[DriverStory]:
@@ -144,6 +154,12 @@ def _transfers(world: World) -> Iterator[AuditedTransfer]:
     )
     for row in _rows(world.plaza_store.engine, sql):
         yield AuditedTransfer(**row)
+
+
+def _claims(world: World) -> Iterator[AuditedClaim]:
+    sql = "SELECT claim_id, out_trade_no, amount_fen, state FROM claims ORDER BY claim_id"
+    for row in _rows(world.plaza_store.engine, sql):
+        yield AuditedClaim(**row)
 
 
 def _texts(world: World) -> Iterator[TextSource]:

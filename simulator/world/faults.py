@@ -190,10 +190,12 @@ class TariffSwitch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformTrouble:
-    """Arm one of the platform model's faults."""
+    """Arm one of a platform model's faults."""
 
     at_ms: int
     fault: Fault
+    platform: str = "alipay"
+    """Its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,17 @@ import heapq
 from collections.abc import Callable
 
 Callback = Callable[[], None]
+WALL_BASE_MS = 1_795_305_600_000
+"""UTC milliseconds at world time 0 where nobody says otherwise: 2026-11-22 00:00:00 UTC, 08:00 in
+Beijing."""
 
 
 class Heap:
     """The world's time and its trace."""
 
-    def __init__(self) -> None:
+    def __init__(self, wall_base_ms: int = WALL_BASE_MS) -> None:
+        """Begin at 0, where the wall shows *wall_base_ms*, UTC milliseconds."""
+        self.wall_base_ms = wall_base_ms
         self.now_ns = 0
         self.events = 0
         """Callbacks run so far."""

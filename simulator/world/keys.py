@@ -28,6 +28,44 @@ class WorldGatewayKeys:
         return hmac.compare_digest(signature, merchant_sign(text))
 
 
+class WorldWechatKeys:
+    """WeChat's side: its answers name the serial of the key they are signed with."""
+
+    def sign(self, text: bytes, serial: str) -> bytes:
+        """Return the platform's signature of *text* by one of its keys."""
+        return _mark(f"platform {serial}".encode(), text)
+
+    def is_signed(self, text: bytes, signature: bytes) -> bool:
+        """Return whether the merchant signed *text*."""
+        return hmac.compare_digest(signature, merchant_sign(text))
+
+
+def wechat_signed(serial: str, signature: bytes, text: bytes) -> bool:
+    """Return whether WeChat signed *text* with the key called *serial*."""
+    return hmac.compare_digest(signature, _mark(f"platform {serial}".encode(), text))
+
+
+class WorldUnionpayKeys:
+    """UnionPay's side: every answer brings the certificate it is signed under."""
+
+    def sign(self, text: bytes, *, stranger: bool = False) -> bytes:
+        """Return the platform's signature of *text*, or a stranger's."""
+        return _mark(self.certificate(stranger=stranger).encode(), text)
+
+    def certificate(self, *, stranger: bool = False) -> str:
+        """Return the certificate that goes with it."""
+        return "stranger" if stranger else "unionpay"
+
+    def is_signed(self, text: bytes, signature: bytes) -> bool:
+        """Return whether the merchant signed *text*."""
+        return hmac.compare_digest(signature, merchant_sign(text))
+
+
+def unionpay_signed(certificate: bytes, signature: bytes, text: bytes) -> bool:
+    """Return whether UnionPay signed *text*, under a certificate its root vouches for."""
+    return certificate == b"unionpay" and hmac.compare_digest(signature, _mark(certificate, text))
+
+
 def merchant_sign(text: bytes) -> bytes:
     """Return the plaza's signature of a platform request."""
     return _mark(b"merchant", text)

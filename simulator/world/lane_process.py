@@ -12,7 +12,7 @@ from functools import partial
 from random import Random
 
 from lane_controller.core.events import CodeScanned
-from lane_controller.core.states import LaneConfig
+from lane_controller.core.states import LaneConfig, LaneMode
 from lane_controller.engine import effects as fx
 from lane_controller.engine import inputs as inp
 from lane_controller.engine.engine import LaneEngine
@@ -27,6 +27,7 @@ from simulator.world.links import Broker
 from simulator.world.ports import LaneModels, LanePorts
 from simulator.world.process import Process
 from simulator.world.requests import LaneRequest, PlazaLink, Reply
+from simulator.world.shown import shown
 from tolling.canonical import canonical_bytes
 from tolling.clock import NS_PER_MS, NS_PER_S
 from tolling.errors import BadInputError, JournalError, SignatureError
@@ -41,6 +42,7 @@ from tolling.messages import (
 )
 from tolling.paycodes import PayCode
 from tolling.signed_sets import SignedSet, open_tariff
+from tolling.tariffs import TariffSet
 
 CODE_LIFE_NS = 90 * NS_PER_S
 """A code leaves memory after this in any case."""
@@ -88,6 +90,9 @@ class LaneProcess(Process):
         self._codes: dict[str, tuple[PayCode, int]] = {}
         self._results: dict[str, Callable[[CommandResult | None], None]] = {}
         self._broker_up = False
+        self._tariffs_known: dict[SignedSet, TariffSet] = {}
+        self.tariffs_heard: dict[int, int] = {}
+        """Versions of the tariff that were answered to it, and when first, in world nanoseconds."""
 
     # ---- life ----
 
@@ -132,10 +137,10 @@ class LaneProcess(Process):
     def feed(self, what: inp.Input) -> None:
         """Give the engine one input now and carry out its effects."""
         engine = self.engine
-        if engine is None:
+        if engine is None or self.off:
             return
         clock = self.outside.clock
-        self.heap.note(self.name, type(what).__name__, repr(what))
+        self.heap.note(self.name, type(what).__name__, shown(what))
         stamped = inp.Stamped(at_ns=clock.at_ns(), wall=clock.wall(), what=what)
         for effect in engine.on(stamped):
             if self.engine is not engine:
@@ -146,7 +151,7 @@ class LaneProcess(Process):
         match effect:
             case fx.DeviceCall():
                 assert self.ports is not None
-                self.heap.note(self.name, "device", repr(effect.command))
+                self.heap.note(self.name, "device", shown(effect.command))
                 self.ports.carry_out(effect.command)
             case fx.Commit():
                 self._commit(effect)
@@ -252,11 +257,20 @@ class LaneProcess(Process):
 
     def _tariffs(self, call_id: int, sets: tuple[SignedSet, ...]) -> None:
         try:
-            opened = tuple(open_tariff(each, verify=plaza_signed) for each in sets)
+            opened = tuple(self._opened_tariff(each) for each in sets)
         except (SignatureError, BadInputError):
             self.feed(inp.PlazaFailed(call_id=call_id, why=inp.PlazaTrouble.BAD_ANSWER))
         else:
+            for each in opened:
+                self.tariffs_heard.setdefault(each.version, self.heap.now_ns)
             self.feed(inp.PlazaAnswered(call_id=call_id, answer=opened))
+
+    def _opened_tariff(self, each: SignedSet) -> TariffSet:
+        """Return a set's content; one that was proven once is not proven again."""
+        known = self._tariffs_known.get(each)
+        if known is None:
+            known = self._tariffs_known[each] = open_tariff(each, verify=plaza_signed)
+        return known
 
     # ---- codes ----
 
@@ -269,13 +283,21 @@ class LaneProcess(Process):
 
     # ---- people ----
 
+    @property
+    def nobody_here(self) -> bool:
+        """Return whether the port would show an open lane with nobody at its window."""
+        engine = self.engine
+        if engine is None:
+            return False
+        return engine.state.mode is LaneMode.OPEN and engine.state.arriving is None
+
     def view(self) -> LaneSnapshot | None:
         """Return what the local operator port shows; None while the process is not up."""
-        return None if self.engine is None else self.engine.view()
+        return None if self.engine is None or self.off else self.engine.view()
 
     def order(self, command: OperatorCommand, told: Callable[[CommandResult | None], None]) -> None:
         """Take a person's command. *told* hears its result once, or None where the lane died."""
-        if self.engine is None:
+        if self.engine is None or self.off:
             self.heap.after(0, lambda: told(None))
             return
         self._results[command.command_id] = told

@@ -60,11 +60,13 @@ class Line:
     @property
     def cut(self) -> bool:
         """Return whether nothing crosses it now."""
-        return any(trouble.cut for trouble in self._standing())
+        return bool(self._troubles) and any(trouble.cut for trouble in self._standing())
 
     def cross(self) -> int | None:
         """Return how long the next message takes, or None where it never arrives."""
         delay_ns = self._latency_ns + self._dice.randrange(self._spread_ns)
+        if not self._troubles:
+            return delay_ns
         for trouble in self._standing():
             if trouble.cut or self._falls(trouble.lost_permille):
                 return None
@@ -78,6 +80,8 @@ class Line:
     def crossings(self) -> tuple[int | None, ...]:
         """Return how long the next message takes, as ``cross``; then the same for every copy of
         it, where somebody on the way sends it again."""
+        if not self._troubles:
+            return (self.cross(),)
         copies = sum(self._falls(trouble.doubled_permille) for trouble in self._standing())
         return tuple(self.cross() for _ in range(1 + copies))
 

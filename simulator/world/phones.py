@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from random import Random
 
-from simulator.models.alipay import AlipayModel
-from simulator.models.alipay_values import BuyerBehaviour, Charge
+from simulator.models.platform_values import BuyerBehaviour, Charge
 from simulator.people import CodeKind, MoneyTaken, ShowCode, TakenBy
 from simulator.world.clock import us
 from simulator.world.heap import Heap
+from simulator.world.platforms import PLATFORM_OF, WorldPlatform, issue_code
 from tolling.ids import LaneId
+from tolling.paycodes import Wallet
 
 EXPIRED_TTL_MS = 1
 """A picture of an old code: it has run out before it is read."""
@@ -21,9 +23,17 @@ CODES_KEPT = 8
 class Phones:
     """All phones of one run."""
 
-    def __init__(self, heap: Heap, platform: AlipayModel, dice: Random) -> None:
+    def __init__(
+        self,
+        heap: Heap,
+        platforms: Mapping[str, WorldPlatform],
+        wallets: Sequence[Wallet],
+        dice: Random,
+    ) -> None:
+        """Give vehicle after vehicle one of *wallets*, in turn."""
         self._heap = heap
-        self._platform = platform
+        self._platforms = platforms
+        self._wallets = tuple(wallets)
         self._dice = dice
         self.codes: list[str] = []
         """Every code shown in the run, for the auditor's search."""
@@ -83,17 +93,25 @@ class Phones:
         return self._issue(vehicle_id, show, ttl_ms=None)
 
     def _issue(self, vehicle_id: int, show: ShowCode, *, ttl_ms: int | None) -> str:
-        issued = self._platform.issue_code(
+        issued = issue_code(
+            self._platform_of(vehicle_id),
+            self.wallet_of(vehicle_id),
             buyer_of(vehicle_id),
             self._heap.now_ns,
             BuyerBehaviour(show.will.value),
             after_ms=show.after_ms,
-            length=CODE_DIGITS,
             ttl_ms=ttl_ms,
         )
         self.codes.append(issued.code)
         self._owner[issued.code] = vehicle_id
         return issued.code
+
+    def wallet_of(self, vehicle_id: int) -> Wallet:
+        """Return what the driver of a vehicle has on his phone."""
+        return self._wallets[vehicle_id % len(self._wallets)]
+
+    def _platform_of(self, vehicle_id: int) -> WorldPlatform:
+        return self._platforms[PLATFORM_OF[self.wallet_of(vehicle_id)]]
 
     def take_codes(self) -> list[str]:
         """Return the codes issued so far and forget them, but for those a lane's next driver may
@@ -112,7 +130,8 @@ class Phones:
     def news_of(self, vehicle_id: int) -> tuple[MoneyTaken, ...]:
         """Return what the phone has not told yet: money taken, or come back."""
         news = []
-        for charge in self._platform.charges_of(buyer_of(vehicle_id), self._heap.now_ns):
+        platform = self._platform_of(vehicle_id)
+        for charge in platform.charges_of(buyer_of(vehicle_id), self._heap.now_ns):
             news += self._news(charge)
         return tuple(news)
 

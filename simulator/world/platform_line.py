@@ -8,17 +8,16 @@ nothing, as the real client has it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 from urllib.parse import urlsplit
 
-from plaza_server.platforms.calls import HttpAnswer, HttpCall
+from plaza_server.platforms.calls import HttpAnswer, HttpCall, PlatformOrder, skew_of
 from plaza_server.platforms.ports import PlatformCodec
 from plaza_server.rules.calls import CallKind
-from plaza_server.rules.orders import Order
 from plaza_server.rules.outcomes import Evidence, PlatformOutcome, Unknown
-from simulator.models.alipay import HttpRequest, Reply
+from simulator.models.platform_wire import HttpRequest, Reply
 from simulator.world.heap import Heap
 from simulator.world.links import CONNECT_FAILS_NS, Line
+from simulator.world.platforms import WorldPlatform
 from tolling.clock import NS_PER_MS
 from tolling.paycodes import PayCode
 
@@ -26,15 +25,9 @@ PAY_LIMIT_MS = 2_500
 OTHER_LIMIT_MS = 10_000
 """The client's own limits; the engine's deadline may be shorter."""
 
-Done = Callable[[PlatformOutcome], None]
-Reader = Callable[[HttpAnswer], PlatformOutcome]
-
-
-class PlatformModel(Protocol):
-    """A platform of the simulator, by its bytes."""
-
-    def handle(self, request: HttpRequest, now_ns: int) -> Reply:
-        """Take one request and return its answer."""
+Done = Callable[[PlatformOutcome, int | None], None]
+"""(outcome, platform's clock minus ours in milliseconds where an answer told it)."""
+Reader = Callable[[HttpAnswer], tuple[PlatformOutcome, int | None]]
 
 
 class PlatformLine:
@@ -44,7 +37,7 @@ class PlatformLine:
         self,
         heap: Heap,
         line: Line,
-        model: PlatformModel,
+        model: WorldPlatform,
         codec: PlatformCodec,
     ) -> None:
         self._heap = heap
@@ -55,7 +48,7 @@ class PlatformLine:
     def call(
         self,
         kind: CallKind,
-        order: Order,
+        order: PlatformOrder,
         *,
         code: PayCode | None,
         now_ms: int,
@@ -66,24 +59,25 @@ class PlatformLine:
         limit_ms = min(deadline_ms, PAY_LIMIT_MS if kind is CallKind.PAY else OTHER_LIMIT_MS)
         ended = False
 
-        def read(answer: HttpAnswer) -> PlatformOutcome:
-            elapsed_ms = (self._heap.now_ns - sent_ns) // NS_PER_MS
-            return self._codec.read(kind, order, answer, now_ms=now_ms + elapsed_ms)
+        def read(answer: HttpAnswer) -> tuple[PlatformOutcome, int | None]:
+            here_ms = now_ms + (self._heap.now_ns - sent_ns) // NS_PER_MS
+            outcome = self._codec.read(kind, order, answer, now_ms=here_ms)
+            return outcome, skew_of(answer, now_ms=here_ms)
 
-        def end(outcome: PlatformOutcome) -> None:
+        def end(outcome: PlatformOutcome, skew_ms: int | None = None) -> None:
             nonlocal ended
             if not ended:
                 ended = True
-                done(outcome)
+                done(outcome, skew_ms)
 
         call = self._codec.build(kind, order, code=code, now_ms=now_ms)
         sent_ns = self._heap.now_ns
         there, *copies = self.line.crossings()
         after_ns = limit_ms * NS_PER_MS
-        self._heap.after(after_ns, lambda: end(Unknown(evidence=Evidence.TIMEOUT)))
+        self._heap.after(after_ns, lambda: end(Unknown(evidence=Evidence.TIMEOUT), None))
         if there is None and self.line.cut:
             wait_ns = min(CONNECT_FAILS_NS, after_ns)
-            self._heap.after(wait_ns, lambda: end(Unknown(evidence=Evidence.NOT_SENT)))
+            self._heap.after(wait_ns, lambda: end(Unknown(evidence=Evidence.NOT_SENT), None))
         elif there is not None:
             self._heap.after(there, lambda: self._arrive(kind, order, call, read, end))
         for copy in copies:
@@ -92,7 +86,7 @@ class PlatformLine:
                 self._heap.after(copy, lambda: self._arrive(kind, order, call, read, end))
 
     def _arrive(
-        self, kind: CallKind, order: Order, call: HttpCall, read: Reader, end: Done
+        self, kind: CallKind, order: PlatformOrder, call: HttpCall, read: Reader, end: Done
     ) -> None:
         parts = urlsplit(call.url)
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
@@ -106,9 +100,10 @@ class PlatformLine:
         if back is None:
             return
         outcome: PlatformOutcome = Unknown(evidence=Evidence.TIMEOUT)
+        skew_ms: int | None = None
         if reply.unsent:
             outcome = Unknown(evidence=Evidence.NOT_SENT)
         elif not reply.dropped:
             answer = HttpAnswer(status=reply.status, headers=reply.headers, body=reply.body)
-            outcome = read(answer)
-        self._heap.after(back, lambda: end(outcome))
+            outcome, skew_ms = read(answer)
+        self._heap.after(back, lambda: end(outcome, skew_ms))

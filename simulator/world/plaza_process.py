@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
+from sqlalchemy import Connection
+
 from lane_controller.engine import effects as fx
 from lane_controller.engine.inputs import PlazaTrouble
 from plaza_server.engine import (
@@ -48,9 +50,10 @@ from simulator.world.faults import PLAZA, CommitFate, KillAtStep, StepKind
 from simulator.world.heap import Heap
 from simulator.world.links import Wiretap
 from simulator.world.platform_line import PlatformLine
-from simulator.world.platforms import ROUTES
+from simulator.world.platforms import routes_of
 from simulator.world.process import Process
 from simulator.world.requests import LaneRequest, Reply
+from simulator.world.shown import shown
 from tolling.canonical import canonical_bytes
 from tolling.clock import NS_PER_MS, WallTime
 from tolling.ids import BootId, PlazaId
@@ -110,11 +113,14 @@ class PlazaProcess(Process):
         super().__init__(heap, name, kills)
         self.outside = outside
         self.engine: PlazaEngine | None = None
+        self.boot_id = BootId("")
+        """Of the present life, or the last one."""
         self._codes: dict[str, PayCode] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._request_no = 0
         self._queue: list[Commit] = []
         self._committing = False
+        self._connection: Connection | None = None
 
     # ---- life ----
 
@@ -125,12 +131,13 @@ class PlazaProcess(Process):
     def _up(self) -> None:
         out = self.outside
         out.clock.boot(0)
+        self.boot_id = BootId(f"{out.dice.getrandbits(64):016x}")
         self.engine = PlazaEngine(
             EngineConfig(
                 plaza_id=out.plaza_id,
                 plaza_name="世界收费站",
-                boot_id=BootId(f"{out.dice.getrandbits(64):016x}"),
-                platforms=ROUTES,
+                boot_id=self.boot_id,
+                platforms=routes_of(tuple(out.platforms)),
                 exclusive=out.store.exclusive,
             )
         )
@@ -142,6 +149,9 @@ class PlazaProcess(Process):
         self._codes.clear()
         self._queue.clear()
         self._committing = False
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
         waiting, self._waiting = self._waiting, {}
         for each in waiting.values():
             each.reply(PlazaTrouble.TIMEOUT)
@@ -245,7 +255,7 @@ class PlazaProcess(Process):
         if engine is None:
             return
         given = make(clock.at_ns(), clock.wall())
-        self.heap.note(self.name, type(given).__name__, repr(given))
+        self.heap.note(self.name, type(given).__name__, shown(given))
         for effect in engine.on(given):
             if self.engine is not engine:
                 return  # Killed at one of the effects before.
@@ -298,7 +308,7 @@ class PlazaProcess(Process):
         if lost:
             results = [OSError(str(fate))] * len(group)
         else:
-            results = commit_group(self.outside.store.engine, [commit.units for commit in group])
+            results = commit_group(self._writing(), [commit.units for commit in group])
             if self.reach(StepKind.COMMITTED, what):
                 return
             if fate is CommitFate.ANSWER_LOST:
@@ -307,6 +317,12 @@ class PlazaProcess(Process):
         for commit, result in zip(group, results, strict=True):
             self._tell(commit.commit_id, result)
         self._begin_commit()
+
+    def _writing(self) -> Connection:
+        """Return the connection this life commits on, kept as the committer's thread keeps it."""
+        if self._connection is None or self._connection.closed:
+            self._connection = self.outside.store.engine.connect()
+        return self._connection
 
     def _tell(self, commit_id: str, result: tuple[object, ...] | Exception) -> None:
         def make(at_ns: int, wall: WallTime) -> Input:
@@ -325,11 +341,15 @@ class PlazaProcess(Process):
         if call.kind is CallKind.PAY:
             code = self._codes.pop(call.request_id or "", None)
 
-        def done(outcome: PlatformOutcome) -> None:
+        def done(outcome: PlatformOutcome, skew_ms: int | None = None) -> None:
             if self.alive and self.life == life:
                 self._feed(
                     lambda at_ns, wall: PlatformAnswered(
-                        at_ns=at_ns, wall=wall, call_id=call.call_id, outcome=outcome
+                        at_ns=at_ns,
+                        wall=wall,
+                        call_id=call.call_id,
+                        outcome=outcome,
+                        skew_ms=skew_ms,
                     )
                 )
 

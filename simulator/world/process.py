@@ -34,8 +34,12 @@ class Process:
         self.life = 0
         """Counts lives; what belongs to an earlier one is void."""
         self.steps: list[Step] = []
+        self._steps_forgotten = 0
         self.started_ns: list[int] = []
         self.died_ns: int | None = None
+        self.deaths_ns: list[int] = []
+        self.off = False
+        """Switched off for good: nothing is left for it to do."""
         self._kills = {kill.step: kill for kill in kills if kill.process == name}
         self._timers: dict[str, int] = {}
         self._timer_no = 0
@@ -46,7 +50,7 @@ class Process:
 
     def start(self) -> None:
         """Begin a life; nothing happens where one is under way."""
-        if self.alive:
+        if self.alive or self.off:
             return
         self.alive = True
         self.life += 1
@@ -60,10 +64,17 @@ class Process:
             return
         self.alive = False
         self.died_ns = self.heap.now_ns
+        self.deaths_ns.append(self.heap.now_ns)
         self._timers.clear()
         self.heap.note(self.name, "dies", str(self.life))
         self.on_death()
         self.heap.after(down_ms * NS_PER_MS, self.start)
+
+    def switch_off(self) -> None:
+        """End this life for good and keep what it held in memory, to be looked at."""
+        self.heap.note(self.name, "switched off", str(self.life))
+        self.alive, self.off = False, True
+        self._timers.clear()
 
     def on_start(self) -> None:
         """Read the store and begin."""
@@ -111,9 +122,14 @@ class Process:
 
     # ---- steps ----
 
+    def forget_steps(self) -> None:
+        """Forget the steps reached so far; their count goes on."""
+        self._steps_forgotten += len(self.steps)
+        self.steps.clear()
+
     def reach(self, kind: StepKind, what: str) -> bool:
         """Note a step. Returns True where the process was killed at it: the caller stops there."""
-        number = len(self.steps) + 1
+        number = self._steps_forgotten + len(self.steps) + 1
         self.steps.append(Step(number=number, kind=kind, what=what))
         kill = self._kills.get(number)
         if kill is None:

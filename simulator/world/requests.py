@@ -15,6 +15,7 @@ from lane_controller.engine import effects as fx
 from lane_controller.engine.inputs import PlazaTrouble
 from simulator.world.heap import Heap
 from simulator.world.links import CONNECT_FAILS_NS, Line
+from simulator.world.shown import shown
 from tolling.clock import NS_PER_MS
 from tolling.ids import LaneId
 from tolling.messages import (
@@ -97,7 +98,7 @@ class PlazaLink:
         call = _Call(done=done, caller=caller)
         self._calls = [each for each in self._calls if not each.ended]
         self._calls.append(call)
-        self._heap.note(caller, "calls", f"{life} {request.wanted!r}")
+        self._heap.note(caller, "calls", f"{life} {shown(request.wanted)}")
         deadline_ns = deadline_ms * NS_PER_MS
         there, *copies = self.line.crossings()
         self._heap.after(deadline_ns, lambda: self._end(call, PlazaTrouble.TIMEOUT, gave_up=True))

@@ -156,6 +156,11 @@ class Site:
         return tuple(self._aboard[number].car for number in sorted(self._aboard))
 
     @property
+    def booths(self) -> dict[LaneId, Booth]:
+        """Return the people beside each lane."""
+        return {lane_id: lane.booth for lane_id, lane in self._lanes.items()}
+
+    @property
     def all_gone(self) -> bool:
         """Return whether every vehicle has left."""
         return not self._expecting and all(each.gone for each in self._aboard.values())

@@ -7,7 +7,7 @@ what an even mix of everything hides.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from simulator.models.device_faults import DeviceFault, DeviceTrouble
@@ -50,6 +50,7 @@ class Scene:
 
     lanes: Sequence[LaneId]
     plazas: Sequence[str]
+    platforms: Sequence[str] = ("alipay",)
 
     @property
     def processes(self) -> tuple[str, ...]:
@@ -96,6 +97,8 @@ PLATFORM_FAULTS = (
     Fault(kind=PlatformFault.SLOW, calls=("pay",), times=2, ms=30_000),
 )
 """Single calls gone wrong."""
+UNSURE_CODES = {"alipay": "ACQ.SYSTEM_ERROR", "wechat": "SYSTEM_ERROR", "unionpay": "06"}
+"""How each platform says, signed, that it does not know."""
 DEGRADED = (
     Fault(kind=PlatformFault.SLOW, times=None, for_ms=120_000, permille=700, ms=2_200),
     Fault(kind=PlatformFault.HTTP_5XX, times=None, for_ms=90_000, permille=500),
@@ -237,11 +240,19 @@ def _clock_drift(dice: Random, at_ms: int, scene: Scene) -> WorldFault:
 
 def _platform(dice: Random, at_ms: int, scene: Scene) -> WorldFault:
     fault = PLATFORM_FAULTS[dice.randrange(len(PLATFORM_FAULTS))]
-    return PlatformTrouble(at_ms=at_ms, fault=fault)
+    return _at_some_platform(dice, at_ms, scene, fault)
 
 
 def _degraded(dice: Random, at_ms: int, scene: Scene) -> WorldFault:
-    return PlatformTrouble(at_ms=at_ms, fault=DEGRADED[dice.randrange(len(DEGRADED))])
+    fault = DEGRADED[dice.randrange(len(DEGRADED))]
+    return _at_some_platform(dice, at_ms, scene, fault)
+
+
+def _at_some_platform(dice: Random, at_ms: int, scene: Scene, fault: Fault) -> WorldFault:
+    name = scene.platforms[dice.randrange(len(scene.platforms))]
+    if fault.kind is PlatformFault.BUSINESS_REFUSED:
+        fault = replace(fault, sub_code=UNSURE_CODES[name])
+    return PlatformTrouble(at_ms=at_ms, fault=fault, platform=name)
 
 
 def _device(dice: Random, at_ms: int, scene: Scene) -> WorldFault:
@@ -295,14 +306,20 @@ KINDS: tuple[Draw, ...] = (
 
 
 def draw_faults(
-    seed: int, *, lanes: Sequence[LaneId], until_ms: int, plazas: int = 1
+    seed: int,
+    *,
+    lanes: Sequence[LaneId],
+    until_ms: int,
+    plazas: int = 1,
+    platforms: Sequence[str] = ("alipay",),
 ) -> tuple[WorldFault, ...]:
     """Return the faults of one run, none later than *until_ms*.
 
     Args:   plazas: how many processes the plaza has (``WorldConfig.plazas``).
+            platforms: which payment platforms there are.
     """
     dice = Streams(seed).of("faults")
-    scene = Scene(lanes=lanes, plazas=plaza_names(plazas))
+    scene = Scene(lanes=lanes, plazas=plaza_names(plazas), platforms=platforms)
     count = KINDS_MIN + dice.randrange(KINDS_SPREAD)
     kinds = sorted(dice.sample(range(len(KINDS)), count))
     faults = [

@@ -12,7 +12,7 @@ from simulator.world.clock import WALL_BASE_MS
 from simulator.world.site import Car
 from tolling.ids import LaneId
 from tolling.messages import EntryFound
-from tolling.tariffs import EntrySource, TariffRow, TariffSet
+from tolling.tariffs import TOLL_MAX_FEN, EntrySource, TariffRow, TariffSet
 from tolling.vehicles import Plate, PlateColour, VehicleClass
 
 STATIONS = (("3202001", 18_000), ("3202002", 46_000), ("3301007", 121_000))
@@ -39,18 +39,40 @@ FIRST_CAR_MS = 3_000
 ENTERED_BEFORE_MS = 3_600_000
 
 
-def make_tariff() -> TariffSet:
-    """Return the tariff of the world: every station, every class."""
+def make_tariff(rows: tuple[TariffRow, ...] = (), *, wall_base_ms: int = WALL_BASE_MS) -> TariffSet:
+    """Return the first tariff of a run, an hour in force at *wall_base_ms*: *rows*, or the world's
+    own of every station and every class."""
     return changed_tariff(
         version=1,
         percent=100,
-        from_ms=WALL_BASE_MS - 3_600_000,
-        now_ms=WALL_BASE_MS - 86_400_000,
+        from_ms=wall_base_ms - 3_600_000,
+        now_ms=wall_base_ms - 86_400_000,
+        rows=rows,
     )
 
 
-def changed_tariff(*, version: int, percent: int, from_ms: int, now_ms: int) -> TariffSet:
-    """Return a version of the world's tariff: *percent* of the usual tolls from *from_ms* on."""
+def changed_tariff(
+    *, version: int, percent: int, from_ms: int, now_ms: int, rows: tuple[TariffRow, ...] = ()
+) -> TariffSet:
+    """Return a version of a tariff: *percent* of the tolls of *rows* from *from_ms* on; without
+    rows, of the world's own usual ones."""
+    made = _usual_rows(percent) if not rows else _scaled_rows(rows, percent)
+    return TariffSet(
+        tariff_id="world",
+        version=version,
+        made_at_ms=now_ms,
+        effective_from_ms=from_ms,
+        rows=made,
+    )
+
+
+def _scaled_rows(rows: tuple[TariffRow, ...], percent: int) -> tuple[TariffRow, ...]:
+    return tuple(
+        replace(row, toll_fen=min(row.toll_fen * percent // 100, TOLL_MAX_FEN)) for row in rows
+    )
+
+
+def _usual_rows(percent: int) -> tuple[TariffRow, ...]:
     rows: list[TariffRow] = []
     for station, distance_m in STATIONS:
         for vehicle_class in VehicleClass:
@@ -66,13 +88,7 @@ def changed_tariff(*, version: int, percent: int, from_ms: int, now_ms: int) -> 
                     distance_m=distance_m,
                 )
             )
-    return TariffSet(
-        tariff_id="world",
-        version=version,
-        made_at_ms=now_ms,
-        effective_from_ms=from_ms,
-        rows=tuple(rows),
-    )
+    return tuple(rows)
 
 
 def draw_cars(

@@ -9,10 +9,9 @@ from sqlalchemy import Engine, text
 
 from plaza_server.rules.units import PutSet
 from plaza_server.store import Store, commit_group
-from simulator.models.alipay import AlipayModel
 from simulator.models.device_faults import DeviceFault, DeviceTrouble
 from simulator.plant import Heading, Plant
-from simulator.world.clock import WALL_BASE_MS, MachineClock, us
+from simulator.world.clock import MachineClock, us
 from simulator.world.disk import Disk
 from simulator.world.faults import (
     BarrierFault,
@@ -36,6 +35,7 @@ from simulator.world.keys import PLAZA_KEY_ID, plaza_sign
 from simulator.world.lane_process import LaneProcess
 from simulator.world.links import Line, Wiretap
 from simulator.world.phones import Phones
+from simulator.world.platforms import WorldPlatform
 from simulator.world.plaza_process import PlazaProcess
 from simulator.world.ports import LaneModels
 from simulator.world.process import Process
@@ -44,10 +44,12 @@ from simulator.world.traffic import changed_tariff
 from tolling.clock import NS_PER_MS, NS_PER_S, ClockQuality
 from tolling.ids import LaneId
 from tolling.signed_sets import wrap_tariff
-from tolling.tariffs import TariffSet
+from tolling.tariffs import TariffRow, TariffSet
 
 LOOK_NS = NS_PER_S
 """How often a run is asked whether it is at rest."""
+LOOKS_BEFORE_OFF = 5
+"""Looks at which lanes were done before they are switched off: what they last told was shown."""
 
 _WITHOUT_POWER = (
     ("io", DeviceFault.REBOOT),
@@ -75,7 +77,7 @@ class World:
     plant: Plant
     site: Site
     phones: Phones
-    platform: AlipayModel
+    platforms: dict[str, WorldPlatform]
     plazas: tuple[PlazaProcess, ...]
     """Its processes, all on one store."""
     plaza_store: Store
@@ -90,8 +92,13 @@ class World:
     fault_kinds: set[str] = field(default_factory=set)
     """Kinds that were armed."""
 
+    tariff_rows: tuple[TariffRow, ...] = ()
+    """The run's own tariff; empty: the world's."""
     tariffs: list[TariffSet] = field(default_factory=list)
     """Every version that was put into the plaza's store, the first one included."""
+
+    _faults_due: int = 0
+    """Faults that are still to strike."""
 
     @property
     def plaza(self) -> PlazaProcess:
@@ -118,18 +125,28 @@ class World:
     def run_to_rest(self, *, faults_until_ns: int, rest_within_ns: int) -> bool:
         """Run until every vehicle is gone and nothing is left to do.
 
+        Lanes that are done are switched off: the plaza may look at an order for an hour yet, and
+        needs no lane for it.
+
         Args:   faults_until_ns: from here on nothing fails any more (liveness).
                 rest_within_ns: give up so long after that.
         Returns: whether the world came to rest.
         """
         healed_ns: int | None = None
+        done = 0
         while healed_ns is None or self.heap.now_ns < healed_ns + rest_within_ns:
             self.heap.run_until(self.heap.now_ns + LOOK_NS)
             if healed_ns is None and (self.heap.now_ns >= faults_until_ns or self.site.all_gone):
                 healed_ns = self.heap.now_ns
                 self.heal()
-            if healed_ns is not None and self.at_rest:
+            if healed_ns is None:
+                continue
+            if self.at_rest:
                 return True
+            done = done + 1 if self._lanes_done() and not self._faults_due else 0
+            if done == LOOKS_BEFORE_OFF:
+                for lane in self.lanes.values():
+                    lane.switch_off()
         return False
 
     def heal(self) -> None:
@@ -140,7 +157,8 @@ class World:
             line.heal()
         for clock in self.clocks.values():
             clock.set_right()
-        self.platform.clear_fault()
+        for platform in self.platforms.values():
+            platform.clear_fault()
         now_ns = self.heap.now_ns
         for lane_id in sorted(self.models):
             models = self.models[lane_id]
@@ -157,10 +175,15 @@ class World:
     @property
     def at_rest(self) -> bool:
         """Return whether every vehicle is gone and every promise kept."""
-        processes: list[Process] = [*self.plazas, *self.lanes.values()]
-        if not self.site.all_gone or not all(process.alive for process in processes):
+        if not self.site.all_gone or not all(plaza.alive for plaza in self.plazas):
             return False
-        return self.unsent_records == 0 and self._lanes_empty() and self._count(_UNSETTLED) == 0
+        return self._lanes_done() and self._count(_UNSETTLED) == 0
+
+    def _lanes_done(self) -> bool:
+        """Return whether no lane has anything left to do or to tell."""
+        if not all(lane.alive or lane.off for lane in self.lanes.values()):
+            return False
+        return self.unsent_records == 0 and self._lanes_empty()
 
     @property
     def unsent_records(self) -> int:
@@ -191,9 +214,11 @@ class World:
 
     def _expect(self, fault: WorldFault) -> None:
         assert not isinstance(fault, KillAtStep)
+        self._faults_due += 1
         self.heap.schedule(fault.at_ms * NS_PER_MS, lambda: self._strike(fault))
 
     def _strike(self, fault: WorldFault) -> None:
+        self._faults_due -= 1
         self.heap.note("fault", kind_of(fault), "")
         now_ns = self.heap.now_ns
         match fault:
@@ -206,7 +231,7 @@ class World:
             case ClockJump() | ClockDrift():
                 self._clock(fault)
             case PlatformTrouble():
-                self.platform.inject(fault.fault, now_ns)
+                self.platforms[fault.platform].inject(fault.fault, now_ns)
             case DeviceTroubleAt():
                 self._device(LaneId(fault.lane_id), fault.device, fault.trouble)
             case LanePowerLoss():
@@ -283,10 +308,14 @@ class World:
         )
 
     def _tariff(self, fault: TariffSwitch) -> None:
-        now_ms = WALL_BASE_MS + self.heap.now_ns // NS_PER_MS
+        now_ms = self.heap.wall_base_ms + self.heap.now_ns // NS_PER_MS
         version = len(self.tariffs) + 1
         tariff = changed_tariff(
-            version=version, percent=fault.percent, from_ms=now_ms + fault.notice_ms, now_ms=now_ms
+            version=version,
+            percent=fault.percent,
+            from_ms=now_ms + fault.notice_ms,
+            now_ms=now_ms,
+            rows=self.tariff_rows,
         )
         self.put_tariff(tariff, now_ms)
 

@@ -6,9 +6,8 @@ No codec, no socket.
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from plaza_server.engine import (
@@ -37,19 +36,9 @@ from plaza_server.engine import (
     Wakeup,
 )
 from plaza_server.rules.orders import Order
-from plaza_server.rules.outcomes import (
-    CancelDone,
-    Closed,
-    Evidence,
-    NotThere,
-    Paid,
-    PlatformOutcome,
-    RefundDone,
-    Unknown,
-    Waiting,
-)
 from plaza_server.rules.units import AddLane, Unit
 from plaza_server.store import Store, commit_group, open_store, queries, verify_books
+from tests.plaza_server.bench_platform import EPOCH_MS, TIMEOUT, Platform
 from tolling.canonical import canonical_bytes
 from tolling.chain import Anchor, SealedRecord, anchor_of, genesis, seal
 from tolling.clock import NS_PER_MS, ClockQuality, WallTime
@@ -65,8 +54,6 @@ PLAZA = PlazaId("310101")
 LANE = LaneId("001")
 TOLL = 2550
 KEY = b"0123456789abcdef"
-EPOCH_MS = 1_795_000_000_000
-TIMEOUT = Unknown(evidence=Evidence.TIMEOUT)
 
 
 def passage(number: int, *, epoch: int = 1, lane: LaneId = LANE) -> PassageId:
@@ -174,131 +161,6 @@ class Chain:
         return sealed
 
 
-@dataclass
-class Trade:
-    """What the platform knows of one order number."""
-
-    amount_fen: int
-    state: str
-    """waiting | paid | closed"""
-    refunded_fen: int = 0
-
-
-Move = tuple[PlatformOutcome, int]
-"""An answer and after how many milliseconds it arrives; past the deadline it is lost."""
-Act = Callable[["Platform", Order], Move]
-
-
-@dataclass
-class Platform:
-    """A platform that does what it is told, and else what an honest one does."""
-
-    acts: dict[CallKind, deque[Act]] = field(default_factory=dict)
-    always: dict[CallKind, Act] = field(default_factory=dict)
-    trades: dict[str, Trade] = field(default_factory=dict)
-    calls: list[tuple[CallKind, str]] = field(default_factory=list)
-    delay_ms: int = 300
-
-    def script(self, kind: CallKind, *acts: Act) -> None:
-        """Append acts for the next calls of *kind*."""
-        self.acts.setdefault(kind, deque()).extend(acts)
-
-    def call(self, kind: CallKind, order: Order) -> Move:
-        """Carry out one call."""
-        self.calls.append((kind, order.out_trade_no))
-        waiting = self.acts.get(kind)
-        if waiting:
-            return waiting.popleft()(self, order)
-        if kind in self.always:
-            return self.always[kind](self, order)
-        return self.honest(kind, order), self.delay_ms
-
-    def honest(self, kind: CallKind, order: Order) -> PlatformOutcome:
-        """Return an honest platform's answer, and do what it says."""
-        trade = self.trades.get(order.out_trade_no)
-        match kind:
-            case CallKind.PAY:
-                assert trade is None, "pay was sent twice"
-                self.trades[order.out_trade_no] = Trade(order.toll_fen, "paid")
-                return self.paid(order)
-            case CallKind.QUERY:
-                return NotThere() if trade is None else self.query(order, trade)
-            case CallKind.CANCEL:
-                if trade is None:
-                    return NotThere()
-                gave = trade.state == "paid"
-                if gave:
-                    trade.refunded_fen = trade.amount_fen
-                trade.state = "closed"
-                return CancelDone(gave_back=gave)
-            case CallKind.REFUND:
-                assert trade is not None
-                assert trade.state == "paid"
-                trade.refunded_fen = order.refund_fen
-                return RefundDone(refunded_total_fen=trade.refunded_fen)
-            case CallKind.REFUND_QUERY:
-                assert trade is not None
-                return RefundDone(refunded_total_fen=trade.refunded_fen)
-
-    def paid(self, order: Order) -> Paid:
-        """Return a capture as it stands in the platform's books."""
-        trade = self.trades[order.out_trade_no]
-        return Paid(
-            captured_fen=trade.amount_fen,
-            provider_txn_id=f"T{order.out_trade_no}",
-            paid_at_ms=EPOCH_MS,
-            refunded_fen=trade.refunded_fen,
-        )
-
-    def query(self, order: Order, trade: Trade) -> PlatformOutcome:
-        """Return what a query says of a trade."""
-        if trade.state == "waiting":
-            return Waiting()
-        if trade.state == "closed":
-            return Closed(refunded_fen=trade.refunded_fen)
-        return self.paid(order)
-
-    def count(self, kind: CallKind) -> int:
-        """Return how many calls of *kind* there were."""
-        return sum(1 for each, _ in self.calls if each is kind)
-
-    @property
-    def net_fen(self) -> int:
-        """What this platform holds for us."""
-        return sum(
-            trade.amount_fen - trade.refunded_fen
-            for trade in self.trades.values()
-            if trade.state == "paid" or trade.refunded_fen
-        )
-
-
-def says(outcome: PlatformOutcome, after_ms: int = 300) -> Act:
-    """Answer *outcome* and do nothing."""
-    return lambda platform, order: (outcome, after_ms)
-
-
-def waits(platform: Platform, order: Order) -> Move:
-    """Begin to wait for the payer's password."""
-    platform.trades[order.out_trade_no] = Trade(order.toll_fen, "waiting")
-    return Waiting(), 300
-
-
-def charges_silently(platform: Platform, order: Order) -> Move:
-    """Charge, and lose the answer."""
-    platform.trades[order.out_trade_no] = Trade(order.toll_fen, "paid")
-    return TIMEOUT, 60_000
-
-
-def charges(amount_fen: int) -> Act:
-    """Charge another amount and say so."""
-
-    def act(platform: Platform, order: Order) -> Move:
-        platform.trades[order.out_trade_no] = Trade(amount_fen, "paid")
-        return platform.paid(order), 300
-
-    return act
-
-
 class Crash(Exception):
     """The process ends here."""
 
@@ -306,9 +168,19 @@ class Crash(Exception):
 class Bench:
     """One plaza process after another on one store."""
 
-    def __init__(self, store: Store | None = None, *, name: str = "boot", now_ns: int = 0) -> None:
+    def __init__(
+        self,
+        store: Store | None = None,
+        *,
+        name: str = "boot",
+        now_ns: int = 0,
+        platforms: tuple[tuple[Wallet, str], ...] = ((Wallet.ALIPAY, "alipay"),),
+    ) -> None:
         self.store = store if store is not None else open_store("sqlite://")
         self.platform = Platform()
+        self.platforms = platforms
+        self.skew_ms: int | None = 0
+        """What platforms' answers tell of their clock."""
         self.now_ns = now_ns
         self.name = name
         self.answers: dict[str, Any] = {}
@@ -365,7 +237,7 @@ class Bench:
             plaza_id=PLAZA,
             plaza_name="东站",
             boot_id=BootId(f"{self.name}{self._boot}"),
-            platforms=((Wallet.ALIPAY, "alipay"),),
+            platforms=self.platforms,
             exclusive=self.store.exclusive and began,
         )
         self.engine = PlazaEngine(config)
@@ -557,7 +429,11 @@ class Bench:
         call_id = effect.call_id
         self._at(
             after_ms,
-            lambda: self.give(PlatformAnswered(call_id=call_id, outcome=outcome, **self.moment)),
+            lambda: self.give(
+                PlatformAnswered(
+                    call_id=call_id, outcome=outcome, skew_ms=self.skew_ms, **self.moment
+                )
+            ),
         )
 
     def _wake(self, timer_id: str, mark: int) -> None:

@@ -32,7 +32,7 @@ async def test_init_makes_a_plaza_that_checks_and_keeps_what_is_there(tmp_path: 
     assert {path: path.read_bytes() for path in (tmp_path / "keys").iterdir()} == keys
     code, out, _ = await command("check-config", said["config"])
     assert (code, "good" in out, "alipay" in out) == (0, True, True)
-    code, out, errors = await command("verify", "--config", said["config"])
+    code, out, errors = await command("verify", "--config", said["config"], "--json")
     assert (code, json.loads(out.splitlines()[-1])["problems"]) == (0, 0), errors
 
 

@@ -50,17 +50,27 @@ def gone(pid: int, within_s: float) -> bool:
 def test_one_line_of_json_says_where_and_with_which_keys(
     subject: tuple[subprocess.Popen[str], dict[str, Any]], tmp_path: Path
 ) -> None:
-    """Address, app id, key files, control address and pid; and the control address answers."""
+    """Addresses, ids, key files and control addresses of all three, Alipay's at the top too; and
+    the control addresses answer."""
     process, facts = subject
-    assert set(facts) == {
+    alipay = {
         "platform",
         "url",
         "app_id",
+        "seller_id",
         "app_private_key_file",
         "alipay_public_key_file",
         "control_url",
-        "pid",
     }
+    assert set(facts) == {*alipay, "pid", "platforms"}
+    assert set(facts["platforms"]) == {"alipay", "wechat", "unionpay"}
+    assert set(facts["platforms"]["alipay"]) == alipay
+    for name, known in facts["platforms"].items():
+        with urllib.request.urlopen(known["control_url"] + "/status", timeout=5) as answer:
+            assert json.load(answer)["platform"] == name
+        files = [Path(value) for key, value in known.items() if key.endswith("_file")]
+        assert len(files) >= 2
+        assert all(file.is_file() and file.is_relative_to(tmp_path.resolve()) for file in files)
     assert facts["pid"] == process.pid
     assert facts["url"].startswith("http://127.0.0.1:")
     assert Path(facts["app_private_key_file"]).parent == tmp_path.resolve()

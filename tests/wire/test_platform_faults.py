@@ -45,7 +45,8 @@ class Troubled:
 def stack(tmp_path_factory: pytest.TempPathFactory, true_nursery: Nursery) -> Iterator[Stack]:
     """Give a stack with a lane for each trouble."""
     lanes = tuple(f"{number:03d}" for number in range(1, len(TROUBLES) + 1))
-    plan = Plan(lanes=lanes, limits=LIMITS, alipay={"pay_ms": 1_000, "other_ms": 1_500})
+    slow = {"pay_ms": 1_000, "other_ms": 1_500}
+    plan = Plan(lanes=lanes, limits=LIMITS, platforms={"alipay": slow})
     subject = Stack(tmp_path_factory.mktemp("f") / "s", true_nursery, plan)
     with subject.running():
         yield subject

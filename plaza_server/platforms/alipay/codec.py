@@ -20,12 +20,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from plaza_server.platforms.alipay import subcodes
-from plaza_server.platforms.alipay.envelope import Opened, open_answer
+from plaza_server.platforms.alipay.envelope import AnswerCheck, Opened, open_answer
 from plaza_server.platforms.calls import (
     HttpAnswer,
     HttpCall,
     PlatformOrder,
-    SignatureCheck,
     Signer,
 )
 from plaza_server.rules.calls import CallKind
@@ -77,9 +76,14 @@ class AlipayConfig:
     timeout_minutes: int = 2
     """After which the platform closes an unpaid order by itself, 1..15. A safety net: we cancel
     first."""
+    app_cert_sn: str = ""
+    """Certificate mode: the SN of our certificate."""
+    alipay_root_cert_sn: str = ""
+    """Certificate mode: the SNs of the platform's roots."""
 
     def __post_init__(self) -> None:
         assert 1 <= self.timeout_minutes <= 15
+        assert bool(self.app_cert_sn) == bool(self.alipay_root_cert_sn)
         assert 0 < len(self.app_id) <= 32
 
 
@@ -90,7 +94,7 @@ PROBE_NO = "PROBE00000000000000000000"
 class AlipayCodec:
     """Alipay's calls as bytes, behind the face every platform's codec shows."""
 
-    def __init__(self, config: AlipayConfig, *, sign: Signer, verify: SignatureCheck) -> None:
+    def __init__(self, config: AlipayConfig, *, sign: Signer, verify: AnswerCheck) -> None:
         self._config = config
         self._sign = sign
         self._verify = verify
@@ -138,7 +142,7 @@ class AlipayCodec:
     def probe(self, *, now_ms: int) -> HttpCall:
         """Return a query of a number that is never given."""
         biz = {"out_trade_no": PROBE_NO}
-        return _call(self._config, QUERY, biz, now_ms=now_ms, sign=self._sign)
+        return signed_call(self._config, QUERY, biz, now_ms=now_ms, sign=self._sign)
 
     def read_probe(self, answer: HttpAnswer, *, now_ms: int) -> PlatformOutcome:
         """Return NotThere where the platform knows us and its key is the one we hold."""
@@ -174,21 +178,25 @@ def build_pay(
     }
     if config.store_id:
         biz["store_id"] = config.store_id
-    return _call(config, PAY, biz, now_ms=now_ms, sign=sign)
+    return signed_call(config, PAY, biz, now_ms=now_ms, sign=sign)
 
 
 def build_query(
     config: AlipayConfig, order: PlatformOrder, *, now_ms: int, sign: Signer
 ) -> HttpCall:
     """Return the call that asks how *order* stands."""
-    return _call(config, QUERY, {"out_trade_no": order.out_trade_no}, now_ms=now_ms, sign=sign)
+    return signed_call(
+        config, QUERY, {"out_trade_no": order.out_trade_no}, now_ms=now_ms, sign=sign
+    )
 
 
 def build_cancel(
     config: AlipayConfig, order: PlatformOrder, *, now_ms: int, sign: Signer
 ) -> HttpCall:
     """Return the call that closes *order*, or gives back what it captured."""
-    return _call(config, CANCEL, {"out_trade_no": order.out_trade_no}, now_ms=now_ms, sign=sign)
+    return signed_call(
+        config, CANCEL, {"out_trade_no": order.out_trade_no}, now_ms=now_ms, sign=sign
+    )
 
 
 def build_refund(
@@ -204,7 +212,7 @@ def build_refund(
         "refund_reason": "通行费退款",
         "out_request_no": order.out_refund_no,
     }
-    return _call(config, REFUND, biz, now_ms=now_ms, sign=sign)
+    return signed_call(config, REFUND, biz, now_ms=now_ms, sign=sign)
 
 
 def build_refund_query(
@@ -213,7 +221,7 @@ def build_refund_query(
     """Return the call that asks whether the refund number was carried out."""
     assert order.out_refund_no is not None
     biz = {"out_trade_no": order.out_trade_no, "out_request_no": order.out_refund_no}
-    return _call(config, REFUND_QUERY, biz, now_ms=now_ms, sign=sign)
+    return signed_call(config, REFUND_QUERY, biz, now_ms=now_ms, sign=sign)
 
 
 def text_to_sign(parameters: dict[str, str]) -> bytes:
@@ -223,9 +231,10 @@ def text_to_sign(parameters: dict[str, str]) -> bytes:
     return "&".join(f"{key}={value}" for key, value in pairs).encode("utf-8")
 
 
-def _call(
+def signed_call(
     config: AlipayConfig, method: str, biz: dict[str, str], *, now_ms: int, sign: Signer
 ) -> HttpCall:
+    """Return one call of any method of the gateway."""
     stamp = datetime.fromtimestamp(now_ms // 1000, tz=BEIJING).strftime("%Y-%m-%d %H:%M:%S")
     parameters = {
         "app_id": config.app_id,
@@ -237,6 +246,9 @@ def _call(
         "version": "1.0",
         "biz_content": json.dumps(biz, ensure_ascii=False, separators=(",", ":")),
     }
+    if config.app_cert_sn:
+        parameters["app_cert_sn"] = config.app_cert_sn
+        parameters["alipay_root_cert_sn"] = config.alipay_root_cert_sn
     parameters["sign"] = base64.b64encode(sign(text_to_sign(parameters))).decode("ascii")
     return HttpCall(
         method="POST",
@@ -249,9 +261,7 @@ def _call(
 # ---- answers ----
 
 
-def read_pay(
-    status: int, body: bytes, order: PlatformOrder, *, verify: SignatureCheck
-) -> PayOutcome:
+def read_pay(status: int, body: bytes, order: PlatformOrder, *, verify: AnswerCheck) -> PayOutcome:
     """Return what an answer to pay proves. 10000 is paid; the exact amount is the rules' to
     compare."""
     fields = _fields(status, body, PAY, order.out_trade_no, verify)
@@ -268,7 +278,7 @@ def read_pay(
 
 
 def read_query(
-    status: int, body: bytes, order: PlatformOrder, *, verify: SignatureCheck
+    status: int, body: bytes, order: PlatformOrder, *, verify: AnswerCheck
 ) -> QueryOutcome:
     """Return what an answer to query proves."""
     fields = _fields(status, body, QUERY, order.out_trade_no, verify)
@@ -293,7 +303,7 @@ def read_query(
 
 
 def read_cancel(
-    status: int, body: bytes, order: PlatformOrder, *, verify: SignatureCheck
+    status: int, body: bytes, order: PlatformOrder, *, verify: AnswerCheck
 ) -> CancelOutcome:
     """Return what an answer to cancel says. Nobody believes it before a query agrees."""
     fields = _fields(status, body, CANCEL, order.out_trade_no, verify)
@@ -310,7 +320,7 @@ def read_cancel(
 
 
 def read_refund(
-    status: int, body: bytes, order: PlatformOrder, *, verify: SignatureCheck
+    status: int, body: bytes, order: PlatformOrder, *, verify: AnswerCheck
 ) -> RefundOutcome:
     """Return what an answer to refund proves. ``refund_fee`` is the total over all refunds so far.
 
@@ -335,7 +345,7 @@ def read_refund(
 
 
 def read_refund_query(
-    status: int, body: bytes, order: PlatformOrder, *, verify: SignatureCheck
+    status: int, body: bytes, order: PlatformOrder, *, verify: AnswerCheck
 ) -> RefundOutcome:
     """Return whether the refund number was carried out; a success without its fields says it was
     not."""
@@ -363,7 +373,7 @@ def read_refund_query(
 
 
 def _fields(
-    status: int, body: bytes, method: str, number: str, verify: SignatureCheck
+    status: int, body: bytes, method: str, number: str, verify: AnswerCheck
 ) -> dict[str, Any] | Unknown | Misconfigured:
     """Return the verified fields of an answer about order *number*, or what it is instead."""
     if status != 200:

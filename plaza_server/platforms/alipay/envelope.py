@@ -17,6 +17,7 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -29,12 +30,28 @@ MAX_MEMBERS = 32
 """Top-level members: one node, sign, and at most a certificate serial in practice."""
 
 ERROR_NODE = "error_response"
+CERTIFICATE_SN = "alipay_cert_sn"
+"""Beside the node in certificate mode: which of the platform's certificates signed it."""
+_SN = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _BLANK = b" \t\r\n"
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 # A backslash takes its next character with it, whatever that is. Possessive: linear on any input.
 _MARK = re.compile(rb'["{}\[\]]')
 _CLOSER = {b"{": b"}", b"[": b"]"}
 _SCALAR = re.compile(rb"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateKeys:
+    """The platform's keys in certificate mode, by the SN of the certificate they are in."""
+
+    check_of: Callable[[str], SignatureCheck | None]
+    """SN -> the check with that certificate's key; None where we do not hold it, or it has ended.
+    The SN stands outside the signed text: it only picks a key that is the platform's anyhow."""
+
+
+AnswerCheck = SignatureCheck | CertificateKeys
+"""The platform's one public key (key mode), or its certificates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +68,7 @@ class _Garbled(Exception):
     """The bytes are not the protocol's text."""
 
 
-def open_answer(body: bytes, *, node: str, verify: SignatureCheck) -> Opened | Evidence:
+def open_answer(body: bytes, *, node: str, verify: AnswerCheck) -> Opened | Evidence:
     """Return the fields of *node* (or of the error node), or why nothing in *body* is proven.
 
     Args:   node: the method's name with ``_`` for ``.`` and ``_response`` behind it.
@@ -73,7 +90,11 @@ def open_answer(body: bytes, *, node: str, verify: SignatureCheck) -> Opened | E
     if _named_outside(body, found, start, end):
         return Evidence.BAD_SIGNATURE
     text = body[start:end]
-    signed = _signature_holds(body, spans.get("sign"), text, verify)
+    check = verify
+    if isinstance(verify, CertificateKeys):
+        check = verify.check_of(_serial(body, spans.get(CERTIFICATE_SN))) or _refuses
+    assert not isinstance(check, CertificateKeys)
+    signed = _signature_holds(body, spans.get("sign"), text, check)
     if signed is None and found == ERROR_NODE:
         signed = False
     elif not signed:
@@ -83,6 +104,23 @@ def open_answer(body: bytes, *, node: str, verify: SignatureCheck) -> Opened | E
     except (ValueError, RecursionError):
         return Evidence.GARBLED
     return Opened(node=found, fields=fields, signed=signed)
+
+
+def _serial(body: bytes, span: tuple[int, int] | None) -> str:
+    """Return the SN an answer names; empty where it is none."""
+    if span is None:
+        return ""
+    try:
+        value = json.loads(body[span[0] : span[1]].decode("utf-8"))
+    except (ValueError, RecursionError):
+        return ""
+    return value if isinstance(value, str) and _SN.fullmatch(value) else ""
+
+
+def _refuses(signature: bytes, message: bytes) -> bool:
+    """The check of a certificate we do not hold."""
+    del signature, message
+    return False
 
 
 def _signature_holds(

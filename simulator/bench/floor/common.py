@@ -64,21 +64,30 @@ class Rsa2:
         self._own = own
         self._theirs = theirs
 
+    def sign(self, text: bytes) -> bytes:
+        """Return our signature of *text*."""
+        return self._own.sign(text, padding.PKCS1v15(), hashes.SHA256())
+
+    def is_signed(self, signature: bytes, text: bytes) -> bool:
+        """Return whether they signed *text*."""
+        try:
+            self._theirs.verify(signature, text, padding.PKCS1v15(), hashes.SHA256())
+        except InvalidSignature:
+            return False
+        return True
+
     def seal(self, content: dict[str, object]) -> bytes:
         """Return *content* as a signed body."""
         text = json.dumps(content)
-        signature = self._own.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
+        signature = self.sign(text.encode())
         return json.dumps({"content": text, "sign": base64.b64encode(signature).decode()}).encode()
 
     def open(self, body: bytes) -> dict[str, Any]:
         """Return the content of a signed body. Raises: ValueError: another key signed it."""
         sealed = json.loads(body)
-        signature = base64.b64decode(sealed["sign"])
         text: str = sealed["content"]
-        try:
-            self._theirs.verify(signature, text.encode(), padding.PKCS1v15(), hashes.SHA256())
-        except InvalidSignature:
-            raise ValueError("bad signature") from None
+        if not self.is_signed(base64.b64decode(sealed["sign"]), text.encode()):
+            raise ValueError("bad signature")
         return dict(json.loads(text))
 
 

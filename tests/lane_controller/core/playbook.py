@@ -78,9 +78,9 @@ def change(point: Point, reading: Reading) -> ev.InputChanged:
     return ev.InputChanged(point=point, reading=reading)
 
 
-def code(name: str = "c1") -> ev.CodeScanned:
+def code(name: str = "c1", *, wallet: Wallet = Wallet.ALIPAY) -> ev.CodeScanned:
     """Return a scan of the phone called *name*."""
-    return ev.CodeScanned(ref=PayCodeRef(wallet=Wallet.ALIPAY, length=18, keyed_hash=name))
+    return ev.CodeScanned(ref=PayCodeRef(wallet=wallet, length=18, keyed_hash=name))
 
 
 class Rules:

@@ -29,7 +29,7 @@ from tolling.ids import BootId, OutTradeNo, PassageId
 from tolling.inputs import LowerRefusal
 from tolling.messages import OperatorAction, OperatorCommand, PaymentAnswer
 from tolling.orders import NextStep, OrderState, ReasonCode
-from tolling.paycodes import NotAPayCode
+from tolling.paycodes import NotAPayCode, Wallet
 
 FIRST = PassageId("440301007001000000001")
 """The first passage of an open lane of the playbook."""
@@ -186,6 +186,9 @@ FACTS: dict[type[Any], tuple[Any, ...]] = {
     ),
     ev.TariffsInstalled: (ev.TariffsInstalled(sets=(tariff(), tariff(2))),),
     ev.EpochGranted: (ev.EpochGranted(epoch=1), ev.EpochGranted(epoch=2)),
+    ev.WalletsChanged: tuple(
+        ev.WalletsChanged(off=off) for off in ((), (Wallet.ALIPAY,), tuple(sorted(Wallet)))
+    ),
     ev.StoreChanged: tuple(ev.StoreChanged(store=store) for store in ev.StoreState),
     ev.FaultCaught: (ev.FaultCaught(what="an assertion"),),
     ev.Wakeup: tuple(

@@ -10,7 +10,7 @@ from lane_controller.core import paying as subject
 from lane_controller.core.states import EtcPhase, OrderPhase, Phase
 from tests.lane_controller.core.playbook import EAST, LOOP_1, OFF, ON, Playbook, change, code
 from tests.lane_controller.core.scenes import TAG
-from tolling.alarms import AlarmCode
+from tolling.alarms import AlarmCode, Degraded
 from tolling.devices import EtcOutcome
 from tolling.messages import OperatorAction
 from tolling.orders import NextStep, OrderState
@@ -222,6 +222,28 @@ def test_without_the_plaza_no_order_is_made() -> None:
     assert shown(book) is PictureKind.OTHER_TENDER
     _ = book >> code() << cmd.ForgetCode
     assert not book.gave(cmd.SendOrder)
+
+
+def test_a_code_of_a_wallet_that_is_off_never_leaves_the_lane() -> None:
+    """The plaza told that nobody takes it: cash and other phones at once, and no 300 ms lost."""
+    book = Playbook().open().arrive() >> ev.WalletsChanged(off=(Wallet.ALIPAY,))
+    assert shown(book) is PictureKind.TOLL
+    _ = book >> code() << cmd.ForgetCode
+    assert not book.gave(cmd.SendOrder)
+    assert shown(book) is PictureKind.OTHER_TENDER
+    assert (book >> code("c2", wallet=Wallet.WECHAT)).gave(cmd.SendOrder)
+
+
+def test_with_every_wallet_off_the_driver_is_sent_to_cash_and_called_back() -> None:
+    """No phone money is a degraded mode by name; it ends as soon as one platform is back."""
+    everybody = tuple(sorted(Wallet))
+    book = Playbook().open().arrive() >> ev.WalletsChanged(off=everybody)
+    assert shown(book) is PictureKind.OTHER_TENDER
+    names = {mode.name: mode.reason for mode in book.state.degraded}
+    assert names[Degraded.NO_PHONE_MONEY] == "no platform takes payments"
+    _ = book >> ev.WalletsChanged(off=everybody[1:])
+    assert shown(book) is PictureKind.TOLL
+    assert Degraded.NO_PHONE_MONEY not in {mode.name for mode in book.state.degraded}
 
 
 def test_a_vehicle_from_before_the_epoch_makes_no_order() -> None:

@@ -4,40 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from lane_controller.core import commands as cmd
 from lane_controller.core import events as ev
 from lane_controller.core import presence as subject
 from lane_controller.core.states import LeavingPhase, Phase
 from tests.lane_controller.core.playbook import (
     CONFIG,
+    CURTAIN,
     EAST,
-    LOOP_1,
+    LOOP_2,
     OFF,
     ON,
     PLATE,
     UNKNOWN,
     Playbook,
-    change,
-    code,
 )
 from tolling.alarms import AlarmCode
 from tolling.inputs import Point
 from tolling.messages import OperatorAction
-from tolling.orders import OrderState
 from tolling.pictures import PictureKind
 from tolling.records import AuthorisedBy, PassageEnd, UnpaidReason
 from tolling.vehicles import Plate
 
 OTHER = Plate(text="沪A88888")
-
-
-def back(book: Playbook, *, downtime_ms: int | None = 3000, boom_up: bool = False) -> Playbook:
-    """Let the process come back and read its inputs: a car on loop 1."""
-    book.start("boot-2", downtime_ms)
-    up, down = (ON, OFF) if boom_up else (OFF, ON)
-    return book.read(boom_up=up, boom_down=down, loop_2=OFF, loop_1=ON)
 
 
 def test_the_gap_is_a_second_in_ns() -> None:
@@ -287,83 +276,6 @@ def test_an_unpaid_car_and_an_unreadable_loop_2_wait_for_a_reading() -> None:
     assert book.records[0].end is PassageEnd.BACKED_OUT
 
 
-def lost(book: Playbook, ms: int, *, boom_up: bool = True) -> Playbook:
-    """Let nothing be read for *ms*; then somebody stands on loop 1."""
-    book.read(boom_up=UNKNOWN, boom_down=UNKNOWN, loop_1=UNKNOWN, loop_2=UNKNOWN).wait(ms)
-    up, down = (ON, OFF) if boom_up else (OFF, ON)
-    return book.read(boom_up=up, boom_down=down, loop_1=ON, loop_2=OFF)
-
-
-def test_who_stands_there_after_inputs_were_lost_is_not_taken_as_the_one_that_paid() -> None:
-    """The paid car drove out unseen, the next one took its place: that one is not let through, and
-    gets a passage of its own where nobody says that it is the first."""
-    book = lost(Playbook().open().arrive().pay().boom_up(), 3_000)
-    assert (book.phase, book.state.lane_green) == (Phase.UNSURE, False)
-    first = book.passage.passage_id
-    book.wait(65_000)
-    (record,) = book.records
-    assert (record.passage_id, record.end) == (first, PassageEnd.LEFT_DURING_OUTAGE)
-    assert len(record.legs) == 1
-    assert not book.passage.released
-
-
-def test_a_glitch_under_a_second_raises_no_doubt() -> None:
-    """No vehicle takes another's place so fast: the paid one goes on."""
-    book = lost(Playbook().open().arrive().pay().boom_up(), 999)
-    assert (book.phase, book.state.lane_green) == (Phase.RELEASED, True)
-    book.drive_on()
-    assert book.records[0].end is PassageEnd.PASSED
-
-
-def test_before_a_boom_that_is_down_the_same_vehicle_goes_on_after_inputs_were_lost() -> None:
-    """Loop 1 held, loop 2 free, boom down, at most 10 s: the same one, also one that has paid."""
-    book = lost(Playbook().open().arrive(), 3_000, boom_up=False)
-    assert book.phase is Phase.PRICED
-    assert lost(Playbook().open().arrive().pay(), 3_000, boom_up=False).phase is Phase.RELEASED
-    assert lost(Playbook().open().arrive(), 10_001, boom_up=False).phase is Phase.UNSURE
-
-
-def test_a_plate_read_while_inputs_were_lost_is_of_who_stands_there_now() -> None:
-    """The camera saw the next car come: the passage it gets in the end has its plate."""
-    book = Playbook().open().arrive().pay().boom_up()
-    book.read(loop_1=UNKNOWN, loop_2=UNKNOWN).wait(2_000)
-    _ = book >> ev.PlateRead(plate=OTHER)
-    book.wait(1_000).read(loop_1=ON, loop_2=OFF)
-    assert "other_plate" in book.passage.remarks
-    book.wait(65_000)
-    assert book.passage.plate == OTHER
-
-
-def test_another_plate_is_not_the_same_vehicle_whatever_the_loops_say() -> None:
-    """Loop 1 held, loop 2 free, boom down: the camera read another car, and that has the say."""
-    book = Playbook().open().arrive()
-    book.read(boom_down=UNKNOWN, loop_1=UNKNOWN, loop_2=UNKNOWN).wait(3_000)
-    _ = book.read(loop_1=ON) >> ev.PlateRead(plate=OTHER)
-    assert book.read(boom_down=ON, loop_2=OFF).phase is Phase.UNSURE
-    book.wait(5_000)
-    assert book.records[0].end is PassageEnd.LEFT_DURING_OUTAGE
-    assert book.passage.plate == OTHER
-
-
-def test_the_next_car_behind_one_that_drove_through_unseen_has_its_own_passage() -> None:
-    """Inputs come back with a car under the boom and another taking the window: its plate tells."""
-    book = Playbook().open().arrive()
-    first = book.passage.passage_id
-    book.read(loop_1=UNKNOWN, loop_2=UNKNOWN).wait(3_000).read(loop_1=OFF, loop_2=ON).wait(200)
-    _ = book.read(loop_1=ON).wait(250) >> ev.PlateRead(plate=OTHER)
-    assert (book.passage.plate, book.passage.passage_id != first) == (OTHER, True)
-    book.read(loop_2=OFF).wait(1_000)
-    assert [record.passage_id for record in book.records] == [first]
-
-
-def test_a_plate_that_left_with_its_vehicle_is_not_the_next_ones() -> None:
-    """The doubted vehicle drives away; who comes after it has no plate of it."""
-    book = back(Playbook().open().arrive().pay(), downtime_ms=60_000)
-    _ = book >> ev.PlateRead(plate=OTHER)
-    book.read(loop_1=OFF).wait(1_500).read(loop_1=ON)
-    assert book.passage.plate is None
-
-
 def test_three_bumper_to_bumper_are_three_passages_by_their_plates() -> None:
     """The second leaves loop 1 for a moment while the first still holds loop 2, and the third takes
     it: the third driver is not asked for the second one's toll, nor let through on it."""
@@ -428,77 +340,6 @@ def test_the_idle_display_says_open_or_closed() -> None:
     assert book.state.picture.kind is PictureKind.CLOSED
 
 
-# ---- restarts ----
-
-
-def test_the_same_vehicle_by_loops_goes_on() -> None:
-    """Loop 1 held, loop 2 free, boom down, 3 s down: the same presence, its toll shown again."""
-    book = back(Playbook().open().arrive())
-    assert (book.phase, len(book.records)) == (Phase.PRICED, 0)
-    assert book.told().passage.passage_id.endswith("1")
-
-
-def test_an_order_open_at_the_kill_is_asked_and_never_sent_again() -> None:
-    """The order is polled, paid releases the same vehicle."""
-    book = back(Playbook().open().arrive() >> code())
-    assert book.phase is Phase.PAYING
-    assert book.gave(cmd.PollOrder)
-    assert book.answer(OrderState.PAID).phase is Phase.RELEASED
-    assert len(book.ever(cmd.SendOrder)) == 1
-
-
-def test_a_paid_vehicle_before_a_boom_that_is_down_is_raised_again() -> None:
-    """Paid, killed before the boom rose: the same vehicle, raised again."""
-    book = back(Playbook().open().arrive().pay())
-    assert book.gave(cmd.RaiseBoom)[0].reason is cmd.RaiseReason.TENDER
-    book.boom_up().drive_on()
-    assert book.records[0].end is PassageEnd.PASSED
-
-
-@pytest.mark.parametrize(("downtime_ms", "boom_up"), [(None, False), (10_001, False)])
-def test_in_doubt_the_vehicle_is_a_new_one_and_the_paid_leg_applied(
-    downtime_ms: int | None, boom_up: bool
-) -> None:
-    """Long outage: after 5 s without proof, left_during_outage with its leg."""
-    book = back(Playbook().open().arrive().pay(), downtime_ms=downtime_ms, boom_up=boom_up)
-    assert book.phase is Phase.UNSURE
-    assert not book.state.lane_green
-    assert not book.gave(cmd.RaiseBoom)
-    book.wait(5000)
-    (record,) = book.records
-    assert (record.end, len(record.legs)) == (PassageEnd.LEFT_DURING_OUTAGE, 1)
-    assert record.dwell_ms == 0
-    assert book.phase is Phase.IDENTIFYING
-
-
-def test_a_paid_vehicle_in_doubt_gets_a_person_before_it_is_charged_again() -> None:
-    """Paid, boom up, short outage: help is called after 5 s; only a minute later it counts as
-    new."""
-    book = back(Playbook().open().arrive().pay(), downtime_ms=2000, boom_up=True)
-    book.wait(5000)
-    assert book.phase is Phase.UNSURE
-    assert book.stands(AlarmCode.ASSIST)
-    assert not book.records
-    other = back(Playbook().open().arrive().pay(), downtime_ms=2000, boom_up=True).wait(5000)
-    assert other.act(OperatorAction.SAME_VEHICLE).phase is Phase.RELEASED
-    assert not other.stands(AlarmCode.ASSIST)
-    book.wait(60_000)
-    assert book.records[0].end is PassageEnd.LEFT_DURING_OUTAGE
-    assert len(book.records[0].legs) == 1
-
-
-def test_a_person_says_that_it_is_another_vehicle() -> None:
-    """The one that has paid is gone: its passage ends with its leg, and the next is served at
-    once."""
-    book = back(Playbook().open().arrive().pay(), downtime_ms=2000, boom_up=True)
-    book.act(OperatorAction.OTHER_VEHICLE)
-    (record,) = book.records
-    assert (record.end, len(record.legs)) == (PassageEnd.LEFT_DURING_OUTAGE, 1)
-    assert book.phase is Phase.IDENTIFYING
-    assert not book.stands(AlarmCode.ASSIST)
-    assert book.act(OperatorAction.OTHER_VEHICLE).result()[1] == "not_in_doubt"
-
-
 def test_a_vehicle_at_the_window_keeps_its_release_when_loop_2_chatters() -> None:
     """Loop 2 came and went while loop 1 held on: nothing passed, nothing is lowered or charged."""
     book = Playbook().open().arrive().pay().boom_up()
@@ -512,56 +353,47 @@ def test_a_vehicle_at_the_window_keeps_its_release_when_loop_2_chatters() -> Non
     assert len(book.records) == 1
 
 
-def test_the_plate_proves_the_vehicle_after_a_long_outage() -> None:
-    """The same plate goes on, another or none does not."""
-    book = back(Playbook().open().arrive().pay(), downtime_ms=60_000)
-    _ = book >> ev.PlateRead(plate=None) >> ev.PlateRead(plate=OTHER)
+def test_chatter_of_loop_1_while_loop_2_lies_is_no_vehicle_that_has_left() -> None:
+    """Loop 2's wire was cut and mended, loop 1 flickered as it came back: nothing broke the
+    curtain, and the paid car stands there still."""
+    book = Playbook(replace(CONFIG, under_boom=frozenset({LOOP_2, CURTAIN}))).open()
+    book.read(curtain=OFF).arrive().pay().boom_up()
+    book.read(loop_2=ON).wait(8_000).read(loop_1=OFF, loop_2=OFF).wait(200).read(loop_1=ON)
+    book.wait(3_000)
+    assert book.phase is Phase.RELEASED
+    assert not book.records
+    book.read(loop_2=ON, curtain=ON, loop_1=OFF).wait(500).read(loop_2=OFF, curtain=OFF)
+    book.wait(1_000)
+    assert [record.end for record in book.records] == [PassageEnd.PASSED]
+
+
+def test_a_gap_of_loop_1_as_between_two_vehicles_tells_that_the_first_has_left() -> None:
+    """A third of a second between two on loop 1: the first is gone, whatever the curtain says."""
+    book = Playbook(replace(CONFIG, under_boom=frozenset({LOOP_2, CURTAIN}))).open()
+    book.read(curtain=OFF).arrive().pay().boom_up()
+    book.read(loop_2=ON).wait(500).read(loop_1=OFF).wait(300).read(loop_1=ON, loop_2=OFF)
+    book.wait(1_000)
+    assert [record.end for record in book.records] == [PassageEnd.PASSED]
+    assert book.phase is Phase.IDENTIFYING
+
+
+def test_a_curtain_that_is_cut_cannot_tell_whether_a_vehicle_has_left() -> None:
+    """Curtain and loop 2 both lie: a person says who stands there, and nobody is asked twice."""
+    book = Playbook(replace(CONFIG, under_boom=frozenset({LOOP_2, CURTAIN}))).open()
+    book.read(curtain=ON).arrive().pay().boom_up()
+    book.read(loop_2=ON).wait(5_000).read(loop_2=OFF).wait(1_000)
     assert book.phase is Phase.UNSURE
-    _ = book >> ev.PlateRead(plate=PLATE)
-    assert book.phase is Phase.RELEASED
-    assert book.gave(cmd.RaiseBoom)
+    assert not book.records
+    book.wait(5_000)
+    assert book.stands(AlarmCode.ASSIST)
+    assert book.act(OperatorAction.SAME_VEHICLE).phase is Phase.RELEASED
 
 
-def test_a_person_proves_the_vehicle_after_a_long_outage() -> None:
-    """The attendant says it is the same one."""
-    book = back(Playbook().open().arrive().pay(), downtime_ms=60_000)
-    book.act(OperatorAction.SAME_VEHICLE)
-    assert book.phase is Phase.RELEASED
-    assert book.act(OperatorAction.SAME_VEHICLE).result()[1] == "not_in_doubt"
-
-
-def test_a_vehicle_gone_during_the_outage_is_sealed() -> None:
-    """Nobody stands there: left_during_outage, its orders handed over, nothing raised."""
-    book = (Playbook().open().arrive() >> code()).start("boot-2", 3000)
-    book.read(boom_up=OFF, boom_down=ON, loop_1=OFF, loop_2=OFF).wait(1000)
-    (record,) = book.records
-    assert record.unpaid_reason is UnpaidReason.LEFT_DURING_OUTAGE
-    assert book.ever(cmd.CancelOrder)
-    assert len(book.ever(cmd.RaiseBoom)) == 0
-
-
-def test_a_vehicle_that_drives_on_unproven_is_sealed_once() -> None:
-    """It goes under the open boom while in doubt: left_during_outage, its leg applied."""
-    book = Playbook().open().arrive().pay().boom_up().start("boot-2", 3000)
-    book.read(boom_up=ON, boom_down=OFF, loop_1=ON, loop_2=ON).wait(500).read(loop_1=OFF)
-    book.read(loop_2=OFF).wait(1000)
-    (record,) = book.records
-    assert (record.end, len(record.legs)) == (PassageEnd.LEFT_DURING_OUTAGE, 1)
-
-
-def test_a_vehicle_under_the_boom_at_the_kill_is_followed_on() -> None:
-    """It was authorised: loop 2 tells when it is gone, the boom comes down after it."""
-    book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON).start("boot-2", 2000)
-    book.read(boom_up=ON, boom_down=OFF, loop_1=ON, loop_2=ON).wait(300).read(loop_1=OFF)
-    book.read(loop_2=OFF).wait(1000)
-    assert book.records[0].end is PassageEnd.PASSED
-    assert book.gave(cmd.LowerIfClear)
-
-
-def test_a_start_commands_no_boom() -> None:
-    """Read first: no raise and no lower on start, whatever stood in the journal (B3)."""
-    book = Playbook().open().arrive().pay().start("boot-2", 100)
-    assert not book.gave(cmd.RaiseBoom)
-    assert not book.gave(cmd.LowerIfClear)
-    _ = book >> change(LOOP_1, ON)
-    assert not book.gave(cmd.RaiseBoom)
+def test_another_plate_tells_it_where_the_curtain_is_cut() -> None:
+    """The camera has read the next one: the first is gone."""
+    book = Playbook(replace(CONFIG, under_boom=frozenset({LOOP_2, CURTAIN}))).open()
+    book.read(curtain=ON).arrive().pay().boom_up().read(loop_2=ON).wait(3_000)
+    _ = book >> ev.PlateRead(plate=OTHER)
+    book.read(loop_2=OFF).wait(1_000)
+    assert [record.end for record in book.records] == [PassageEnd.PASSED]
+    assert book.passage.plate == OTHER

@@ -207,7 +207,7 @@ class Rig:
         call = self.calls(kind, ever=True)[-1]
         return self.give(inp.PlazaFailed(call_id=call.call_id, why=why))
 
-    def enrol(self, epoch: int = 1, seq: int = 0) -> Rig:
+    def enrol(self, epoch: int = 1, seq: int = 0, wallets_off: tuple[Wallet, ...] = ()) -> Rig:
         """Let the heartbeat be answered."""
         anchor = self.recovered.anchor
         if anchor is None or anchor.epoch != epoch or anchor.seq != seq:
@@ -220,7 +220,10 @@ class Rig:
                 chain_hash=start.chain_hash,
             )
         return self.answer(
-            fx.GetEnrolment, EnrolmentAnswer(epoch=epoch, anchor=anchor, server_utc_ms=T0_MS)
+            fx.GetEnrolment,
+            EnrolmentAnswer(
+                epoch=epoch, anchor=anchor, server_utc_ms=T0_MS, wallets_off=wallets_off
+            ),
         )
 
     def read(self, **readings: Reading) -> Rig:

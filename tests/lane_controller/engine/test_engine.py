@@ -21,6 +21,7 @@ from tolling.devices import Device, Health
 from tolling.inputs import Reading
 from tolling.messages import AlarmNotice, CommandOutcome, OperatorAction
 from tolling.orders import OrderState
+from tolling.paycodes import Wallet
 from tolling.records import PassageEnd
 
 ON, OFF = Reading.ON, Reading.OFF
@@ -499,3 +500,11 @@ def test_a_broker_never_reached_is_a_degraded_mode_with_a_name() -> None:
     assert standing.count(Degraded.NO_BROKER) == 1
     rig.give(inp.BrokerLink(up=True))
     assert all(mode.name is not Degraded.NO_BROKER for mode in rig.subject.state.degraded)
+
+
+def test_a_heartbeat_tells_the_core_which_wallets_are_off() -> None:
+    """Lanes beat each second, so trouble of a platform is known within two."""
+    rig = Rig().open()
+    for off in ((Wallet.WECHAT,), (Wallet.WECHAT,), ()):
+        rig.wait(1000).enrol(wallets_off=off)
+        assert rig.subject.state.wallets_off == off

@@ -9,7 +9,8 @@ from plaza_server.engine.effects import Alarm, Commit
 from plaza_server.rules.limits import LEASE_MS
 from plaza_server.rules.orders import AlarmNote
 from plaza_server.rules.units import ReadOrder
-from tests.plaza_server.plaza_bench import EPOCH_MS, PLAZA, order_no
+from tests.plaza_server.bench_platform import EPOCH_MS
+from tests.plaza_server.plaza_bench import PLAZA, order_no
 from tolling.alarms import AlarmCode
 from tolling.clock import ClockQuality, WallTime
 from tolling.ids import BootId

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from plaza_server.engine import CallKind, ProblemCode, RecordsUploaded
+from tests.plaza_server.bench_platform import waits
 from tests.plaza_server.plaza_bench import (
     CASH_LEG,
     TOLL,
@@ -18,7 +19,6 @@ from tests.plaza_server.plaza_bench import (
     phone_leg,
     problem,
     record,
-    waits,
 )
 from tolling.ids import LaneId
 from tolling.messages import RecordsUpload
@@ -45,7 +45,7 @@ def test_a_payment_is_paid_and_becomes_revenue_with_its_record(subject: Bench) -
     assert subject.order(1).proven
     subject.seal_and_upload(1, phone_leg(order_no(1)))
     subject.run(1_000)
-    assert subject.balances() == {"clearing:alipay": TOLL, "revenue": -TOLL}
+    assert subject.balances() == {"clearing:alipay": TOLL, "revenue:alipay:310101": -TOLL}
     subject.run(48 * HOUR_MS)
     assert subject.platform.count(CallKind.QUERY) == 1
     subject.check()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from plaza_server.engine import CallKind, ProblemCode
+from plaza_server.rules.orders import Order
 from plaza_server.rules.outcomes import (
     CancelAgain,
     CancelDone,
@@ -17,21 +18,22 @@ from plaza_server.rules.outcomes import (
     Unknown,
 )
 from plaza_server.store import queries
-from tests.plaza_server.plaza_bench import (
-    CASH_LEG,
+from tests.plaza_server.bench_platform import (
     TIMEOUT,
-    TOLL,
-    Bench,
-    Order,
     Platform,
-    answer,
     charges,
     charges_silently,
+    says,
+    waits,
+)
+from tests.plaza_server.plaza_bench import (
+    CASH_LEG,
+    TOLL,
+    Bench,
+    answer,
     order_no,
     phone_leg,
     problem,
-    says,
-    waits,
 )
 from tolling.orders import NextStep, OrderState, ReasonCode
 
@@ -92,7 +94,7 @@ def test_a_capture_behind_a_refusal_is_found_and_given_back(subject: Bench) -> N
     subject.seal_and_upload(1, CASH_LEG)
     subject.run(HOUR_MS)
     assert subject.state(1) == "refunded"
-    assert subject.balances() == {"cash": TOLL, "revenue": -TOLL}
+    assert subject.balances() == {"cash_lane:001": TOLL, "revenue:cash:310101": -TOLL}
     subject.check()
 
 

@@ -5,17 +5,8 @@ from __future__ import annotations
 import pytest
 
 from plaza_server.engine import CallKind
-from tests.plaza_server.plaza_bench import (
-    CASH_LEG,
-    TIMEOUT,
-    Bench,
-    charges,
-    charges_silently,
-    order_no,
-    phone_leg,
-    says,
-    waits,
-)
+from tests.plaza_server.bench_platform import TIMEOUT, charges, charges_silently, says, waits
+from tests.plaza_server.plaza_bench import CASH_LEG, Bench, order_no, phone_leg
 from tolling.orders import OPEN_STATES
 
 QUARTER_MS = 900_000

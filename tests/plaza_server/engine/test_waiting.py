@@ -5,15 +5,8 @@ from __future__ import annotations
 import pytest
 
 from plaza_server.engine import CallKind, Problem, ProblemCode, RequestDropped
-from tests.plaza_server.plaza_bench import (
-    Bench,
-    answer,
-    charges_silently,
-    order_no,
-    phone_leg,
-    problem,
-    waits,
-)
+from tests.plaza_server.bench_platform import charges_silently, waits
+from tests.plaza_server.plaza_bench import Bench, answer, order_no, phone_leg, problem
 from tolling.ids import LaneId
 from tolling.orders import OrderState, ReasonCode
 

@@ -44,6 +44,7 @@ class AnOrder:
     toll_fen: int = 2550
     wallet: Wallet | None = Wallet.ALIPAY
     txn_time: str = "20261122093005"
+    refund_txn_time: str = "20261122093605"
     captured_fen: int = 2550
     provider_txn_id: str | None = None
     subject: str = "云岭站 通行费"
@@ -187,3 +188,49 @@ async def test_what_cannot_be_believed_is_unknown(script: far.Script, evidence: 
         gateway.then("pay", script)
         assert await ask(subject) == Unknown(evidence=evidence)
         assert gateway.count("pay") == 1
+
+
+@pytest.mark.asyncio
+async def test_a_client_that_cannot_verify_sends_nothing() -> None:
+    """While the platform's keys are not there yet, neither payment nor probe leaves."""
+    ready = False
+    codec = AlipayCodec(
+        AlipayConfig(gateway_url="http://127.0.0.1:9/", app_id=far.APP_ID),
+        sign=rsa_signer(far.GOLDEN / "merchant_private.pem"),
+        verify=rsa_check(far.GOLDEN / "platform_public.pem"),
+    )
+    async with far.gateway_served() as gateway:
+        subject = HttpPlatformClient(codec, ready=lambda: ready)
+        await subject.start()
+        assert not subject.ready
+        assert await ask(subject) == Unknown(evidence=Evidence.NOT_SENT)
+        assert await subject.probe(now_ms=0) == Unknown(evidence=Evidence.NOT_SENT)
+        assert gateway.asked == []
+        ready = True
+        assert subject.ready
+        await subject.close()
+
+
+@pytest.mark.asyncio
+async def test_a_client_tells_how_long_its_line_was_quiet() -> None:
+    """None before the first answer and after a broken one; 0 while one is awaited."""
+    release = asyncio.Event()
+    async with far.gateway_served() as gateway, client_of(gateway.url) as subject:
+        assert subject.idle_s is None
+        assert await subject.probe(now_ms=1_795_314_605_000) == NotThere()
+        quiet_s = subject.idle_s
+        assert quiet_s is not None
+        assert 0 <= quiet_s < 5
+        gateway.then("pay", far.held(release))
+        async with asyncio.TaskGroup() as tasks:
+            paying = tasks.create_task(ask(subject), name="pay")
+            async with asyncio.timeout(5):
+                while gateway.count("pay") == 0:
+                    gateway.arrived.clear()
+                    await gateway.arrived.wait()
+            assert subject.idle_s == 0
+            release.set()
+        assert isinstance(paying.result(), Paid)
+        gateway.then("query", far.drop)
+        assert await ask(subject, CallKind.QUERY) == Unknown(evidence=Evidence.TIMEOUT)
+        assert subject.idle_s is None

@@ -1,4 +1,4 @@
-"""Accounts and transfers."""
+"""Transfers and what they sum to."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 from plaza_server.rules import ledger
 from plaza_server.rules.ledger import Transfer, TransferKind
 from tests.plaza_server.rules.values import NUMBER
+from tolling.records import Leg, Tender
 
 
 def test_pending_and_void_rows_move_nothing() -> None:
@@ -29,17 +30,25 @@ def test_balances_of_a_whole_refund_are_zero() -> None:
 
 
 def test_cash_and_etc_go_to_revenue_by_leg() -> None:
-    """Two legs of one record have two ids."""
-    one = ledger.leg_to_revenue("001/001/7", 1, ledger.CASH, 60)
-    two = ledger.leg_to_revenue("001/001/7", 2, ledger.ETC, 40)
-    assert one.transfer_id != two.transfer_id
-    assert ledger.balances([one, two]) == {"cash": 60, "etc": 40, "revenue": -100}
+    """Two legs of one record have two ids; cash lies in the lane's own drawer."""
+    legs = (Leg(tender=Tender.CASH, amount_fen=60), Leg(tender=Tender.ETC, amount_fen=40))
+    one, two = (
+        ledger.leg_to_revenue("001/001/7", number, leg, lane="001", payee="p")
+        for number, leg in enumerate(legs, start=1)
+    )
+    assert (one.transfer_id, two.transfer_id) == ("001/001/7/leg/1", "001/001/7/leg/2")
+    assert ledger.balances([one, two]) == {
+        "cash_lane:001": 60,
+        "revenue:cash:p": -60,
+        "etc": 40,
+        "revenue:etc:p": -40,
+    }
 
 
 def test_to_revenue_takes_from_suspense() -> None:
-    """A record's leg turns a capture into revenue."""
-    row = ledger.to_revenue(NUMBER, 5)
-    assert (row.debit, row.credit, row.amount_fen) == ("suspense", "revenue", 5)
+    """A record's leg turns a capture into revenue of its tender and payee."""
+    row = ledger.to_revenue(NUMBER, "wechat", "north", 5)
+    assert (row.debit, row.credit, row.amount_fen) == ("suspense", "revenue:wechat:north", 5)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +58,7 @@ def test_to_revenue_takes_from_suspense() -> None:
         {"debit": "pocket"},
         {"credit": "clearing:"},
         {"credit": "suspense", "debit": "suspense"},
+        {"debit": "cash_lane:001", "credit": "clearing:alipay"},
         {"pending_id": "x"},
         {"kind": TransferKind.POST},
     ],
@@ -58,17 +68,11 @@ def test_a_transfer_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
     good: dict[str, object] = {
         "transfer_id": "t",
         "kind": TransferKind.POSTED,
-        "debit": "cash",
-        "credit": "revenue",
+        "debit": "cash_lane:001",
+        "credit": "revenue:cash:330101",
         "amount_fen": 1,
         "out_trade_no": None,
     }
     Transfer(**good)  # type: ignore[arg-type]
     with pytest.raises(AssertionError):
         Transfer(**{**good, **wrong})  # type: ignore[arg-type]
-
-
-def test_a_tombstone_has_no_clearing_account() -> None:
-    """No platform, no money."""
-    with pytest.raises(AssertionError):
-        ledger.clearing("")

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from plaza_server.rules.facts import (
+    BillLacks,
+    BillShows,
     CancelAsked,
     OrderFact,
     PayAnswered,
@@ -36,6 +38,7 @@ from tolling.ids import make_out_refund_no
 from tolling.orders import CAPTURED_STATES, OPEN_STATES, NextStep, OrderState, ReasonCode
 
 S = OrderState
+EARNED = "revenue:alipay:310101"
 amounts = st.sampled_from([0, 1, TOLL - 1, TOLL, TOLL + 1])
 captures = st.builds(
     Paid,
@@ -71,6 +74,8 @@ facts: st.SearchStrategy[OrderFact] = st.one_of(
     st.builds(RecordSaid, leg_fen=st.sampled_from([None, TOLL, TOLL + 1])),
     st.builds(RefundStarted, out_refund_no=st.just(make_out_refund_no(NUMBER, 1))),
     st.builds(RefundAnswered, outcome=refunds, by_query=st.booleans()),
+    st.builds(BillShows, outcome=captures),
+    st.just(BillLacks()),
     st.just(TakeOver()),
     st.just(SendPay()),
 )
@@ -112,7 +117,7 @@ class MoneyMachine(RuleBasedStateMachine):
         held = balances(self.rows)
         net = self.order.captured_fen - self.order.refunded_fen
         assert held.get("clearing:alipay", 0) == net
-        liabilities = {n: -held.get(n, 0) for n in ("revenue", "suspense", "refund_due")}
+        liabilities = {n: -held.get(n, 0) for n in (EARNED, "suspense", "refund_due")}
         assert sum(liabilities.values()) == net
         assert all(amount >= 0 for amount in liabilities.values())
         assert sum(1 for amount in liabilities.values() if amount) <= 1, "money is in one place"
@@ -123,7 +128,7 @@ class MoneyMachine(RuleBasedStateMachine):
         if not hasattr(self, "order"):
             return
         held, order = balances(self.rows), self.order
-        assert (held.get("revenue", 0) != 0) == (
+        assert (held.get(EARNED, 0) != 0) == (
             order.state is S.PAID and order.record is RecordMark.NAMED
         )
         owed = order.state in {S.REFUND_DUE, S.REFUNDING, S.MISMATCH, S.REFUND_STUCK}

@@ -8,7 +8,8 @@ from plaza_server.rules.facts import CancelAsked, PayAnswered, QueryAnswered, Re
 from plaza_server.rules.ledger import TransferKind, balances
 from plaza_server.rules.orders import RecordMark, apply
 from plaza_server.rules.outcomes import Closed, Evidence, Misconfigured, Unknown
-from tests.plaza_server.plaza_bench import EPOCH_MS, TOLL
+from tests.plaza_server.bench_platform import EPOCH_MS
+from tests.plaza_server.plaza_bench import TOLL
 from tests.plaza_server.rules.values import AT, FACTS, LATE, REFUSAL, E, S, order_in, paid, queried
 from tolling.orders import NextStep, OrderState, ReasonCode
 
@@ -176,7 +177,7 @@ def test_a_refund_keeps_its_number_and_ends_whole() -> None:
 def test_a_record_moves_a_paid_order_out_of_suspense() -> None:
     """Named: revenue; left out: refund_due."""
     named = apply(order_in(S.PAID), RecordSaid(leg_fen=TOLL), at=AT)
-    assert balances(named.transfers) == {"suspense": TOLL, "revenue": -TOLL}
+    assert balances(named.transfers) == {"suspense": TOLL, "revenue:alipay:310101": -TOLL}
     left = apply(order_in(S.PAID), RecordSaid(leg_fen=None), at=AT)
     assert balances(left.transfers) == {"suspense": TOLL, "refund_due": -TOLL}
     assert left.order.record is RecordMark.OMITTED

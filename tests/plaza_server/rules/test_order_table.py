@@ -55,10 +55,14 @@ def test_a_capture_is_believed_wherever_pay_was_sent() -> None:
 
 
 def test_closed_is_reached_only_by_proof_or_unsent() -> None:
-    """Closing, or never sent: nothing else leads to closed."""
+    """Closing, never sent, or lacking in the daily bill: nothing else leads to closed."""
     ways = {key for key, rule in TABLE.items() if rule == Go(S.CLOSED)}
     assert ways == {
         (S.CLOSING, E.ABSENT_PROVEN),
+        (S.SENT, E.BILL_LACKS),
+        (S.WAITING, E.BILL_LACKS),
+        (S.UNKNOWN, E.BILL_LACKS),
+        (S.CLOSING, E.BILL_LACKS),
         (S.CREATED, E.CANCEL_ASKED),
         (S.CREATED, E.TAKE_OVER),
         (S.CREATED, E.RECORD_OMITS),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from plaza_server.rules.orders import answer_of, new_order, request_digest, tombstone
-from tests.plaza_server.plaza_bench import EPOCH_MS, KEY, LANE, TOLL, code, request
+from tests.plaza_server.bench_platform import EPOCH_MS
+from tests.plaza_server.plaza_bench import KEY, LANE, TOLL, code, request
 from tests.plaza_server.rules.values import AT, NUMBER, S, fresh, order_in
 from tolling.clock import beijing_digits
 from tolling.ids import BootId

@@ -157,7 +157,11 @@ def test_a_named_order_captured_later_goes_to_revenue() -> None:
     assert named.difference.kind is DifferenceKind.NOT_CAPTURED
     late = apply(named.order, queried(paid()), at=AT)
     assert late.order.state is S.PAID
-    assert balances(late.transfers) == {"clearing:alipay": TOLL, "suspense": 0, "revenue": -TOLL}
+    assert balances(late.transfers) == {
+        "clearing:alipay": TOLL,
+        "suspense": 0,
+        "revenue:alipay:310101": -TOLL,
+    }
 
 
 @pytest.mark.parametrize(

@@ -72,15 +72,23 @@ def test_a_record_settles_every_order_of_its_passage() -> None:
     states = [(each.order.out_trade_no, each.order.state) for each in done.applied]
     assert states == [(first, S.REFUND_DUE), (second, S.PAID), (third, S.CLOSING)]
     rows = [row for each in done.applied for row in each.transfers]
-    assert balances(rows) == {"suspense": 2 * TOLL, "revenue": -TOLL, "refund_due": -TOLL}
+    earned = "revenue:alipay:310101"
+    assert balances(rows) == {"suspense": 2 * TOLL, earned: -TOLL, "refund_due": -TOLL}
     assert done.unbooked == ()
 
 
 def test_cash_and_etc_legs_go_to_their_accounts() -> None:
     """No order is concerned."""
     legs = (Leg(tender=Tender.CASH, amount_fen=50), Leg(tender=Tender.ETC, amount_fen=TOLL - 50))
-    done = settle(record(1, legs=legs), place="001/001/1", orders=(), at=AT)
-    assert balances(done.transfers) == {"cash": 50, "etc": TOLL - 50, "revenue": -TOLL}
+    done = settle(record(1, legs=legs), place="001/001/1", orders=(), at=AT, payee="north")
+    assert balances(done.transfers) == {
+        "cash_lane:001": 50,
+        "revenue:cash:north": -50,
+        "etc": TOLL - 50,
+        "revenue:etc:north": 50 - TOLL,
+    }
+    own = settle(record(1, legs=legs), place="001/001/1", orders=(), at=AT)
+    assert balances(own.transfers)["revenue:cash:310101"] == -50, "no payee: the plaza's own"
 
 
 def test_a_leg_of_an_order_nobody_knows_is_kept_and_alarmed() -> None:

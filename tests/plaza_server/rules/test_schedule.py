@@ -19,7 +19,8 @@ from plaza_server.rules.outcomes import (
     Waiting,
 )
 from plaza_server.rules.schedule import Phase, Planned, Step, Trail
-from tests.plaza_server.plaza_bench import EPOCH_MS, TOLL
+from tests.plaza_server.bench_platform import EPOCH_MS
+from tests.plaza_server.plaza_bench import TOLL
 from tests.plaza_server.rules.values import SILENCE, S, order_in, paid
 from tolling.clock import NS_PER_MS
 from tolling.orders import OrderState
@@ -125,7 +126,7 @@ def test_a_cancel_follows_only_where_it_is_needed(
     """Behind a query that shows the order unpaid; never behind silence or a capture."""
     order = order_in(state)
     trail = schedule.queried(trail_of(order), outcome, counts=True, now_ns=0)
-    assert schedule.wants_cancel(order, trail, outcome) is wanted
+    assert schedule.wants_cancel(order, trail, outcome, now_ns=0) is wanted
 
 
 def test_a_cancel_is_not_repeated_once_it_is_settled() -> None:
@@ -133,7 +134,7 @@ def test_a_cancel_is_not_repeated_once_it_is_settled() -> None:
     order = order_in(S.CLOSING)
     trail = schedule.cancel_ended(trail_of(order), NotThere(), now_ns=0)
     trail = schedule.queried(trail, NotThere(), counts=True, now_ns=0)
-    assert not schedule.wants_cancel(order, trail, NotThere())
+    assert not schedule.wants_cancel(order, trail, NotThere(), now_ns=0)
 
 
 def test_a_waiting_answer_disproves_an_earlier_cancel() -> None:
@@ -142,7 +143,7 @@ def test_a_waiting_answer_disproves_an_earlier_cancel() -> None:
     trail = schedule.cancel_ended(trail_of(order), CancelDone(gave_back=False), now_ns=0)
     trail = schedule.queried(trail, Waiting(), counts=True, now_ns=0)
     assert not trail.cancelled
-    assert schedule.wants_cancel(order, trail, Waiting())
+    assert schedule.wants_cancel(order, trail, Waiting(), now_ns=0)
 
 
 @pytest.mark.parametrize(

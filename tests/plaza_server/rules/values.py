@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from plaza_server.rules.facts import (
+    BillLacks,
     CancelAsked,
     OrderFact,
     PayAnswered,
@@ -31,7 +32,8 @@ from plaza_server.rules.outcomes import (
     Unknown,
     Waiting,
 )
-from tests.plaza_server.plaza_bench import EPOCH_MS, KEY, TOLL, code, order_no, request
+from tests.plaza_server.bench_platform import EPOCH_MS
+from tests.plaza_server.plaza_bench import KEY, TOLL, code, order_no, request
 from tolling.ids import BootId, make_out_refund_no
 from tolling.orders import CAPTURED_STATES, OPEN_STATES, NextStep, OrderState, ReasonCode
 
@@ -108,6 +110,7 @@ FACTS: dict[OrderEvent, tuple[OrderFact, RecordMark]] = {
     E.ENDED: (queried(Closed()), RecordMark.NONE),
     E.NOT_THERE: (queried(NotThere()), RecordMark.NONE),
     E.ABSENT_PROVEN: (queried(NotThere(), **LATE), RecordMark.NONE),
+    E.BILL_LACKS: (BillLacks(), RecordMark.NONE),
     E.GAVE_BACK: (queried(Closed(refunded_fen=TOLL)), RecordMark.NONE),
     E.CANCEL_ASKED: (CancelAsked(reason=ReasonCode.CANCELLED), RecordMark.NONE),
     E.RECORD_NAMES: (RecordSaid(leg_fen=TOLL), RecordMark.NONE),

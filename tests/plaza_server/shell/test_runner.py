@@ -25,6 +25,7 @@ from plaza_server.engine import (
     PaymentRequested,
     PlatformAnswered,
     PlatformCall,
+    PlatformProbed,
     PlazaEngine,
     Problem,
     ProblemCode,
@@ -132,6 +133,9 @@ class Bench:
             raise self.outcome
         return self.outcome
 
+    async def probe(self, *, now_ms: int) -> PlatformOutcome:
+        raise AssertionError("the runner probes nobody")
+
     async def saw(self, kind: type[Input]) -> Any:
         """Wait for an input of *kind* and return the first."""
         async with asyncio.timeout(5):
@@ -205,6 +209,19 @@ async def test_a_request_is_answered_by_the_engine() -> None:
         assert await runner.ask(asked) == NOTHING
     assert isinstance(bench.seen[0], Started)
     assert not runner.ready
+
+
+@pytest.mark.asyncio
+async def test_the_engine_hears_of_probes_while_it_runs() -> None:
+    """A probe that comes back after the end is told to nobody."""
+    bench = Bench()
+    async with running(bench) as runner:
+        runner.probed("alipay", NotThere(), 7)
+    runner.probed("alipay", NotThere(), 8)
+    probes = [each for each in bench.seen if isinstance(each, PlatformProbed)]
+    assert [(each.platform, each.outcome, each.skew_ms) for each in probes] == [
+        ("alipay", NotThere(), 7)
+    ]
 
 
 @pytest.mark.asyncio

@@ -62,3 +62,40 @@ def test_a_wrong_secret_is_named(tmp_path: Path, content: bytes | None) -> None:
     with pytest.raises(BadInputError, match="secret") as caught:
         subject.load_secret(path, min_bytes=32)
     assert "00ff" not in str(caught.value)
+
+
+def test_a_public_file_checks_what_its_key_signed(tmp_path: Path) -> None:
+    """Of several keys each its own; a changed message and an unknown key are False."""
+    keys = []
+    for name in ("a", "b"):
+        subject.make_signing_key(tmp_path / f"{name}.pem")
+        keys.append(subject.load_signing_key(tmp_path / f"{name}.pem"))
+        (tmp_path / f"{name}.json").write_text(keys[-1].public_file_text())
+    verify = subject.load_verifier(tmp_path / "a.json", tmp_path / "b.json")
+    for key, other in (keys, keys[::-1]):
+        assert verify(key.key_id, key.sign(b"x"), b"x")
+        assert not verify(key.key_id, key.sign(b"x"), b"y")
+        assert not verify(key.key_id, other.sign(b"x"), b"x")
+        assert not verify(key.key_id, b"short", b"x")
+    assert not verify("0" * 16, keys[0].sign(b"x"), b"x")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"algorithm": "ed25519", "key_id": "0", "public_key": "00"}',
+        '{"algorithm": "rsa", "key_id": "9f6c1e8d0b0ab9b1", "public_key": "' + "0" * 64 + '"}',
+        '{"algorithm": "ed25519", "key_id": "0000000000000000", "public_key": "' + "0" * 64 + '"}',
+    ],
+)
+def test_what_is_no_public_file_is_refused(tmp_path: Path, text: str) -> None:
+    """Another file, another algorithm, a key under another's name."""
+    path = tmp_path / "public.json"
+    path.write_text(text)
+    with pytest.raises(BadInputError, match=r"public\.json"):
+        subject.load_verifier(path)
+    with pytest.raises(BadInputError, match="No such file"):
+        subject.load_verifier(tmp_path / "none.json")

@@ -7,14 +7,8 @@ import sqlalchemy as sa
 
 from plaza_server.engine import CallKind
 from plaza_server.store import verify_books
-from tests.plaza_server.plaza_bench import (
-    CASH_LEG,
-    Bench,
-    charges_silently,
-    order_no,
-    phone_leg,
-    waits,
-)
+from tests.plaza_server.bench_platform import charges_silently, waits
+from tests.plaza_server.plaza_bench import CASH_LEG, Bench, order_no, phone_leg
 
 NUMBER = order_no(1)
 

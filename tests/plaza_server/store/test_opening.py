@@ -9,7 +9,7 @@ import pysqlite3.dbapi2 as sqlite
 import pytest
 import sqlalchemy as sa
 
-from plaza_server.store import new_token, open_store, token_hash
+from plaza_server.store import new_token, open_for_reading, open_store, token_hash
 from plaza_server.store.opening import journal_mode
 from tolling.errors import BadInputError, RefusedError
 
@@ -121,3 +121,63 @@ def test_a_token_is_random_and_kept_as_a_hash() -> None:
     assert len(token_hash(one)) == 64
     with pytest.raises(AssertionError):
         new_token(b"short")
+
+
+def test_a_reader_beside_a_plaza_writes_and_locks_nothing(tmp_path: Path) -> None:
+    """It sees what is committed, and every write of it is refused."""
+    url = f"sqlite:///{tmp_path}/pl%az a.db"
+    plaza = open_store(url)
+    row = "INSERT INTO operators VALUES ('li', 'Li', 'attendant', 'hash', 1)"
+    with plaza.engine.begin() as connection:
+        connection.exec_driver_sql(row)
+    subject = open_for_reading(url)
+    with subject.reading() as reader:
+        assert reader.exec_driver_sql("SELECT name FROM operators").scalar_one() == "Li"
+        with plaza.engine.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM operators")
+        assert reader.exec_driver_sql("SELECT count(*) FROM operators").scalar_one() == 1
+        with pytest.raises(sa.exc.OperationalError, match="readonly"):
+            reader.exec_driver_sql(row)
+    subject.close()
+    plaza.close()
+    again = open_for_reading(url)
+    with again.reading() as reader:
+        assert reader.exec_driver_sql("SELECT count(*) FROM operators").scalar_one() == 0
+    again.close()
+
+
+@pytest.mark.postgres
+def test_a_reader_on_postgresql_sees_one_moment(fresh_postgres: str) -> None:
+    """Commits of running plazas do not change what is walked; nothing can be written."""
+    plaza = open_store(fresh_postgres)
+    row = "INSERT INTO operators VALUES ('li', 'Li', 'attendant', 'hash', 1)"
+    subject = open_for_reading(fresh_postgres)
+    with subject.reading() as reader:
+        count = "SELECT count(*) FROM operators"
+        assert reader.exec_driver_sql(count).scalar_one() == 0
+        with plaza.engine.begin() as connection:
+            connection.exec_driver_sql(row)
+        assert reader.exec_driver_sql(count).scalar_one() == 0
+        with pytest.raises(sa.exc.DBAPIError, match="read-only"):
+            reader.exec_driver_sql(row)
+        reader.rollback()
+    subject.close()
+    plaza.close()
+
+
+def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    """No file (and none is made), no store, another version, another kind."""
+    missing = tmp_path / "missing.db"
+    with pytest.raises(BadInputError, match="cannot be read"):
+        open_for_reading(f"sqlite:///{missing}")
+    assert not missing.exists()
+    old = sqlite.connect(f"{tmp_path}/old.db")
+    old.execute("CREATE TABLE alembic_version (version_num)")
+    old.execute("INSERT INTO alembic_version VALUES ('0001')")
+    old.commit()
+    old.close()
+    with pytest.raises(BadInputError, match="of version 0001, not"):
+        open_for_reading(f"sqlite:///{tmp_path}/old.db")
+    for url in ("sqlite://", "mysql://x", "no url"):
+        with pytest.raises(BadInputError):
+            open_for_reading(url)

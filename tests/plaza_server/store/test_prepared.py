@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 
 from plaza_server.store import Store
@@ -63,3 +64,31 @@ def test_an_insert_fills_the_columns_its_row_names(store: Store) -> None:
         first, second = connection.execute(query).all()
         assert first.alarm_no < second.alarm_no
         assert (first.cleared_ms, second.cleared_ms) == (None, 5)
+
+
+def test_the_driver_does_the_same_without_a_result(store: Store) -> None:
+    """Written, counted and found in the same transaction, and rolled back with it."""
+    with store.engine.connect() as connection, connection.begin() as transaction:
+        assert INSERT.write(connection, _row("east", 1_000)) == 1
+        assert CLASS.write(connection, {"name": "east", "new_class": 3}) == 1
+        assert CLASS.write(connection, {"name": "west", "new_class": 3}) == 0
+        found = LATEST.first(connection, {"plate": "浙A12345"})
+        assert found is not None
+        assert found[0] == "east"
+        assert LATEST.first(connection, {"plate": "x"}) is None
+        transaction.rollback()
+    with store.reading() as connection:
+        assert LATEST.first(connection, {"plate": "浙A12345"}) is None
+
+
+def test_an_error_of_the_driver_is_one_of_sqlalchemy_and_repeats_no_value(store: Store) -> None:
+    """Whoever writes a group tells a row that is there already from a broken database."""
+    with store.engine.connect() as connection:
+        connection.begin()
+        INSERT.write(connection, _row("east", 1_000))
+        with pytest.raises(sa.exc.IntegrityError) as caught:
+            INSERT.run_many(connection, [_row("west", 1), _row("east", 1_000)])
+        connection.rollback()
+    assert "浙A12345" not in str(caught.value)
+    with store.reading() as connection:
+        assert LATEST.first(connection, {"plate": "浙A12345"}) is None, "all or nothing"

@@ -6,7 +6,8 @@ import pytest
 
 from plaza_server.engine import CallKind
 from plaza_server.store import open_store
-from tests.plaza_server.plaza_bench import Bench, charges_silently, order_no, phone_leg, waits
+from tests.plaza_server.bench_platform import charges_silently, waits
+from tests.plaza_server.plaza_bench import Bench, order_no, phone_leg
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 

@@ -37,9 +37,9 @@ from plaza_server.store import Store, commit_group, queries, verify_books
 from plaza_server.store import tables as t
 from plaza_server.store.units import _FUNCTIONS
 from plaza_server.store.work import Work
+from tests.plaza_server.bench_platform import EPOCH_MS
 from tests.plaza_server.plaza_bench import (
     CASH_LEG,
-    EPOCH_MS,
     KEY,
     LANE,
     PLAZA,
@@ -63,6 +63,7 @@ from tolling.tariffs import EntrySource
 from tolling.vehicles import VehicleClass
 
 ME = BootId("boot1")
+EARNED = "revenue:alipay:310101"
 LEASE = Lease(owner=ME, until_ms=EPOCH_MS + 90_000, steal=False)
 ADD_LANE = AddLane(lane_id=LANE, plaza_id=PLAZA, token_hash="0" * 64, now_ms=EPOCH_MS)
 
@@ -127,7 +128,11 @@ def test_a_payment_is_stored_step_by_step(subject: Store) -> None:
 
 def test_a_group_is_one_transaction_with_all_results(subject: Store) -> None:
     """Results come back per commit and per unit, in order."""
-    groups = [[opening(1), opening(2)], [opening(3)], [ReadOrder(out_trade_no=order_no(9))]]
+    groups: list[list[Unit]] = [
+        [opening(1), opening(2)],
+        [opening(3)],
+        [ReadOrder(out_trade_no=order_no(9))],
+    ]
     results = commit_group(subject.engine, groups)
     shapes = [len(result) for result in results if isinstance(result, tuple)]
     assert shapes == [2, 1, 1]
@@ -287,7 +292,7 @@ def test_a_second_record_of_a_passage_is_quarantined(subject: Store) -> None:
     taken = upload(subject, chain.seal(record(1, legs=legs)), chain.seal(record(1, legs=legs)))
     assert [note.code for note in taken.alarms] == [AlarmCode.RECORD_QUARANTINED]
     with subject.reading() as connection:
-        assert queries.balances(connection)["cash"] == TOLL
+        assert queries.balances(connection)["cash_lane:001"] == TOLL
 
 
 def test_a_record_settles_its_orders_in_its_own_commit(subject: Store) -> None:
@@ -301,7 +306,7 @@ def test_a_record_settles_its_orders_in_its_own_commit(subject: Store) -> None:
     assert [order.state for order in taken.orders] == [OrderState.REFUND_DUE, OrderState.PAID]
     with subject.reading() as connection:
         held = queries.balances(connection)
-    assert (held["revenue"], held["refund_due"], held["suspense"]) == (-TOLL, -TOLL, 0)
+    assert (held[EARNED], held["refund_due"], held["suspense"]) == (-TOLL, -TOLL, 0)
     assert books(subject) == []
 
 
@@ -319,7 +324,7 @@ def test_a_difference_is_kept_once_and_healed_by_the_capture(subject: Store) -> 
     with subject.reading() as connection:
         assert queries.differences(connection) == []
         assert len(queries.differences(connection, standing=False)) == 1
-        assert queries.balances(connection)["revenue"] == -TOLL
+        assert queries.balances(connection)[EARNED] == -TOLL
     assert books(subject) == []
 
 

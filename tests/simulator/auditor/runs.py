@@ -164,7 +164,7 @@ def clean_run(**changes: Any) -> Evidence:
         transfers=(
             AuditedTransfer(
                 transfer_id="1",
-                debit="clearing",
+                debit="clearing:alipay",
                 credit="suspense",
                 amount_fen=2500,
                 kind="pending",
@@ -172,7 +172,7 @@ def clean_run(**changes: Any) -> Evidence:
             ),
             AuditedTransfer(
                 transfer_id="2",
-                debit="clearing",
+                debit="clearing:alipay",
                 credit="suspense",
                 amount_fen=2500,
                 kind="post",

@@ -10,6 +10,7 @@ import pytest
 
 from simulator.auditor import (
     CHECKS,
+    AuditedClaim,
     AuditedTransfer,
     Restart,
     Tapped,
@@ -144,7 +145,7 @@ def test_a_pending_transfer_ended_twice_breaks_m5() -> None:
     """One pending transfer is posted or voided once, with its own amount."""
     again = AuditedTransfer(
         transfer_id="3",
-        debit="clearing",
+        debit="clearing:alipay",
         credit="suspense",
         amount_fen=2500,
         kind="void",
@@ -153,6 +154,50 @@ def test_a_pending_transfer_ended_twice_breaks_m5() -> None:
     assert "M5" in rules(transfers=(*BASE.transfers, again))
     other = replace(BASE.transfers[1], amount_fen=2400)
     assert "M5" in rules(transfers=(BASE.transfers[0], other))
+
+
+def booked(name: str, debit: str, credit: str, amount_fen: int = 1000) -> AuditedTransfer:
+    """Return a transfer that moves its amount at once."""
+    return AuditedTransfer(
+        transfer_id=name,
+        debit=debit,
+        credit=credit,
+        amount_fen=amount_fen,
+        kind="posted",
+        pending_id=None,
+    )
+
+
+def test_what_a_claim_gave_back_is_no_breach() -> None:
+    """The record stands, the platform holds less by what was granted later, and no fen else."""
+    claim = AuditedClaim(claim_id="c", out_trade_no=runs.ORDER, amount_fen=1000, state="refunded")
+    rows = (
+        booked("due", "revenue:alipay:330101", "refund_due"),
+        booked("back", "refund_due", "clearing:alipay"),
+    )
+    back = {
+        "claims": (claim,),
+        "trades": (replace(TRADE, refunded_fen=1000),),
+        "drivers": (replace(DRIVER, phone_fen=1500),),
+        "transfers": (*BASE.transfers, *rows),
+    }
+    assert rules(**back) == set()
+    assert "M1" in rules(**{**back, "claims": ()})
+    assert "M1" in rules(**{**back, "trades": BASE.trades})
+    assert "M1" in rules(**{**back, "drivers": BASE.drivers})
+    for state in ("approved", "sending"):
+        resting = (replace(claim, state=state),)
+        assert "M2" in rules(**{**back, "claims": resting})
+    cash = AuditedClaim(claim_id="c", out_trade_no=None, amount_fen=1000, state="approved")
+    assert rules(claims=(cash,), transfers=(*BASE.transfers, rows[0])) == set()
+
+
+def test_money_owed_in_the_ledger_alone_breaks_m5() -> None:
+    """refund_due is what orders and claims are owed; an account outside the chart is none."""
+    due = booked("due", "suspense", "refund_due")
+    assert rules(transfers=(*BASE.transfers, due)) == {"M5"}
+    pocket = booked("x", "pocket", "suspense")
+    assert rules(transfers=(*BASE.transfers, pocket)) == {"M5"}
 
 
 def test_an_unfinished_run_is_not_judged_for_liveness() -> None:

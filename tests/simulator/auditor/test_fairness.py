@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simulator.auditor import DriverStory, audit
-from simulator.auditor.evidence import Restart
+from simulator.auditor.evidence import Blind, Restart
 from simulator.plant.events import (
     BoomMove,
     Contact,
@@ -154,12 +154,50 @@ def test_a_boom_that_is_bent_or_half_way_is_raised_for_safety() -> None:
         assert "B2" not in rules(plant_log=(*road(), before, *raised))
 
 
-def test_a_boom_that_came_down_a_moment_ago_may_still_be_turned() -> None:
-    """Its limit was reached while nothing could be read; a second later somebody must be there."""
+def test_a_boom_turned_for_a_detector_nobody_could_read_may_be_down_by_then() -> None:
+    """Its limit was reached while nothing could be read; a second later, or in a lane that reads
+    all, somebody must be there."""
     down = still(13)
-    for after_s, broken in ((0.6, False), (1.1, True)):
+    silent = Blind(lane_id=LANE, from_us=12 * S, until_us=None, dead=False)
+    long_ago = replace(silent, from_us=0, until_us=11 * S)
+    beside = replace(silent, lane_id="002")
+    for after_s, blind, broken in (
+        (0.6, silent, False),
+        (0.6, long_ago, True),
+        (0.6, beside, True),
+        (1.1, silent, True),
+    ):
         raised = pulse(13 + after_s, Output.RAISE, Heading.UP)
-        assert ("B2" in rules(plant_log=(*road()[:-1], down, *raised))) is broken
+        log = (*road()[:-1], down, *raised)
+        assert ("B2" in rules(plant_log=log, blind=(blind,))) is broken
+
+
+def test_a_motorcycle_the_curtain_alone_sees_may_have_the_boom_raised() -> None:
+    """No loop feels it; the boom is turned for it all the same."""
+    bike = edge(29.9, What.CURTAIN, True)
+    raised = pulse(30, Output.RAISE, Heading.UP)
+    assert "B2" not in rules(plant_log=(*road(), bike, *raised))
+    assert "B2" in rules(plant_log=(*road(), *raised))
+
+
+def test_a_motorcycle_that_nothing_sees_before_the_boom_is_nobodys_to_spare() -> None:
+    """No loop feels it, the curtain sees it as it meets a boom on its way down; one that a loop
+    felt, or the curtain a while before, is a breach of B1, and so is one the boom came down on."""
+    strike = Strike(
+        at_us=12 * S + 500_000,
+        lane=LANE,
+        vehicle_id=VehicleId(9),
+        cause=StrikeCause.DROVE_INTO,
+        angle_mdeg=30_000,
+        lowering=True,
+    )
+    bike = edge(12.49, What.CURTAIN, True)
+    felt = replace(edge(3, What.LOOP_1, True), vehicle_id=VehicleId(9))
+    on_it = replace(strike, cause=StrikeCause.LOWERED_ON, lowering=False)
+    assert "B1" not in rules(plant_log=(*road(), bike, strike))
+    assert "B1" in rules(plant_log=(felt, *road(), bike, strike))
+    assert "B1" in rules(plant_log=(*road(), edge(12.3, What.CURTAIN, True), strike))
+    assert "B1" in rules(plant_log=(*road(), bike, on_it))
 
 
 def test_a_heavy_boom_has_a_moment_to_turn_and_no_more() -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from simulator.bench import report as subject
 from simulator.bench.figures import Spread
+from simulator.bench.payments import Load, Point, StoreFigures
 from simulator.bench.world import WorldSpeed
 
 FLOOR = Spread(samples=500, p50_ms=8.0, p99_ms=20.0)
@@ -44,6 +45,7 @@ def test_what_was_not_measured_is_null() -> None:
     found = subject.as_json(subject.Result())
     assert found["scan_to_raise"]["ratio_p50"] is None
     assert found["scan_to_boom_up"]["ours"] is None
+    assert found["payments"] is None
 
 
 def test_the_table_shows_figures_and_limits() -> None:
@@ -53,3 +55,25 @@ def test_the_table_shows_figures_and_limits() -> None:
     text = shown.getvalue()
     for part in ("8.0", "20.0", "14.0", "40.0", "1.75", "1560.0", "1.04"):
         assert part in text
+
+
+BARE = Load(payments=5000, per_s=1_000.0, cpu_ms=0.8, p50_ms=60.0, p99_ms=90.0)
+PAID = Load(
+    payments=3000, per_s=600.0, cpu_ms=1.4, p50_ms=100.0, p99_ms=150.0, commits_per_payment=0.4
+)
+PAYMENTS = (
+    StoreFigures(
+        store="sqlite", points=(Point(callers=64, floor=BARE, ours=PAID, rows_per_s=4_000.0),)
+    ),
+)
+
+
+def test_durable_payments_are_told_beside_the_bare_handler() -> None:
+    """Both sides' rates and CPU, how many times the floor ours is, and what rows alone would do."""
+    (point,) = subject.as_json(subject.Result(payments=PAYMENTS))["payments"]
+    assert (point["store"], point["callers"], point["times_floor"]) == ("sqlite", 64, 0.6)
+    assert (point["ours"]["cpu_ms"], point["floor"]["cpu_ms"]) == (1.4, 0.8)
+    shown = io.StringIO()
+    Console(file=shown, width=160).print(subject.payments_table(PAYMENTS))
+    for part in ("sqlite", "64", "600", "1000", "0.6", "4000", "1.4", "0.8", "150", "0.4"):
+        assert part in shown.getvalue()

@@ -22,7 +22,12 @@ from simulator.stack.proxy import GOOD
 
 PLAN = Plan(lanes=("001", "002"), postgres=True, plazas=2)
 SCENE = Scene(
-    lanes=PLAN.lanes, plazas=PLAN.plaza_names, lines=PLAN.lines, disks=("001",), database=True
+    lanes=PLAN.lanes,
+    plazas=PLAN.plaza_names,
+    lines=PLAN.lines,
+    disks=("001",),
+    platforms=PLAN.platform_names,
+    database=True,
 )
 TWO_MINUTES_MS = 120_000
 

@@ -85,7 +85,13 @@ def test_a_judged_run_is_clean(tmp_path: Path) -> None:
     with running(home, "--headless", "--vehicles", "4", "--lanes", "2", "--json") as process:
         figures = judged(process)
     assert figures["vehicles"] == 4
-    assert figures["by_tender"] == {"alipay": 2, "cash": 1, "etc": 1}
+    assert figures["by_tender"] == {
+        "alipay": 1,
+        "wechat": 1,
+        "unionpay": 0,
+        "cash": 1,
+        "etc": 1,
+    }
     assert figures["open_orders"] == figures["unsent_records"] == 0
     assert list(figures["violations"]) == RULES
     assert not any(figures["violations"].values())

@@ -43,7 +43,8 @@ def test_tenders_are_counted_by_record() -> None:
         json.dumps({"legs": [{"tender": "cash"}]}).encode(),
         json.dumps({"legs": []}),
     ]
-    assert by_tender(bodies) == {"alipay": 1, "cash": 1, "etc": 0}
+    nobody = {"wechat": 0, "unionpay": 0, "etc": 0}
+    assert by_tender(bodies) == {"alipay": 1, "cash": 1, **nobody}
 
 
 @pytest.mark.parametrize(

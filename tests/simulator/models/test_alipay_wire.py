@@ -9,7 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from simulator.models.alipay import HttpRequest
-from simulator.models.alipay_wire import merge_parameters, node_text, signing_bytes
+from simulator.models.alipay_wire import merge_parameters, signing_bytes
+from simulator.models.platform_wire import json_text
 from tests.simulator.models.alipay_merchant import (
     GOLDEN,
     NUMBER,
@@ -140,7 +141,7 @@ def test_a_request_of_nobody_is_refused_without_a_sign(
         ("wish", NAMED, {}, "40002", "isv.invalid-method"),
         (
             "query",
-            {"bill_type": "trade"},
+            {"bill_type": "signcustomer", "bill_date": "2026-11-21"},
             {"method": "alipay.data.dataservice.bill.downloadurl.query"},
             "40006",
             "isv.insufficient-isv-permissions",
@@ -251,6 +252,6 @@ def test_an_amount_may_be_a_json_figure(subject: Merchant, written: object, fen:
 def test_an_awkward_node_is_the_same_value_in_other_bytes() -> None:
     """Blanks, escapes and a brace in a text change the bytes, not what they say."""
     fields: dict[str, object] = {"code": "10000", "msg": "成功/好"}
-    awkward = node_text(fields, awkward=True)
-    assert awkward != node_text(fields)
+    awkward = json_text(fields, awkward="store_name")
+    assert awkward != json_text(fields)
     assert json.loads(awkward).items() >= fields.items()

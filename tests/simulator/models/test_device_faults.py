@@ -18,6 +18,16 @@ def test_a_fault_fires_as_often_as_armed() -> None:
     assert (view.armed, view.fired) == (False, 2)
 
 
+def test_a_fault_may_wait_for_the_nth_event_and_a_standing_one_may_not() -> None:
+    """Two codes go by, the third is lost; a silent module cannot be counted."""
+    subject = TroubleBoard(frozenset({DeviceFault.LOST_CODE}))
+    subject.inject(DeviceTrouble(kind=DeviceFault.LOST_CODE, skip=2, times=1), 0)
+    drawn = [subject.draw(DeviceFault.LOST_CODE, 0) is not None for _ in range(4)]
+    assert drawn == [False, False, True, False]
+    with pytest.raises(AssertionError, match="silent stands"):
+        DeviceTrouble(kind=DeviceFault.SILENT, skip=1)
+
+
 def test_looking_does_not_count() -> None:
     """``holds`` asks without using a fault up."""
     subject = TroubleBoard(KINDS)

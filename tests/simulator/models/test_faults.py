@@ -32,6 +32,13 @@ def test_a_fault_fires_as_often_as_it_was_armed_for(subject: FaultBoard) -> None
     assert (view.armed, view.seen, view.fired) == (False, 2, 2)
 
 
+def test_a_fault_may_wait_for_the_nth_request_it_could_hit(subject: FaultBoard) -> None:
+    """Two pays go by, the third is hit; a query is not counted."""
+    subject.inject(Fault(kind=PlatformFault.ANSWER_LOST, calls=("pay",), skip=2), 0)
+    fired = [bool(subject.draw(call, 0)) for call in ("pay", "query", "pay", "pay", "pay")]
+    assert fired == [False, False, False, True, False]
+
+
 def test_a_fault_fires_until_it_is_cleared(subject: FaultBoard) -> None:
     """times None has no end of its own; cleared counts stay readable."""
     number = subject.inject(Fault(kind=PlatformFault.ANSWER_LOST, times=None), 0)

@@ -24,6 +24,7 @@ from simulator.plant import (
 )
 from simulator.plant.traffic import Mark, parts_of
 from tests.simulator.plant.test_plant import LANE, car, new_plant, polite, run, times
+from tolling.errors import BadInputError
 from tolling.inputs import Point
 from tolling.vehicles import VehicleClass
 
@@ -61,6 +62,14 @@ def test_a_bar_shorter_than_a_loop_is_seen_by_neither() -> None:
     """1.6 m of nothing never leaves a loop of 2 m free."""
     edges, _ = through(drawbar_train(VehicleId(1), None, bar_mm=1_600))
     assert holds(edges, What.LOOP_1) == holds(edges, What.LOOP_2) == [True, False]
+
+
+@pytest.mark.parametrize("bar_mm", [499, 4_401])
+def test_a_bar_no_train_has_is_refused_in_words(bar_mm: int) -> None:
+    """4.4 m are the longest: with them lorry and trailer are 18.1 m."""
+    with pytest.raises(BadInputError, match="Give a bar of 500 to 4400 mm"):
+        drawbar_train(VehicleId(1), None, bar_mm=bar_mm)
+    assert drawbar_train(VehicleId(1), None, bar_mm=4_400).length_mm == 18_100
 
 
 def test_the_gap_of_a_train_opens_and_closes_to_the_microsecond() -> None:

@@ -26,6 +26,7 @@ _PLACES: dict[str, tuple[str, ...]] = {
     "process": (*plaza_names(1), *(lane_name(lane) for lane in lane_ids(LANES))),
     "line": ("plaza-platform", "lane 001-plaza", "lane 002-broker"),
     "where": ("", *WIRES),
+    "platform": ("alipay",),
     "sub_code": ("", "ACQ.SYSTEM_ERROR"),
     "calls": ("pay", "query", "cancel"),
 }

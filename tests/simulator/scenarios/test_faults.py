@@ -82,6 +82,27 @@ def test_every_class_of_faults_has_a_name_people_use() -> None:
             PlatformTrouble(at_ms=0, fault=Fault(kind=PlatformFault.ANSWER_LOST)),
         ),
         (
+            "{on: platform.alipay, verb: answer_lost, when: {nth: 3}, calls: [pay]}",
+            PlatformTrouble(
+                at_ms=0, fault=Fault(kind=PlatformFault.ANSWER_LOST, calls=("pay",), skip=2)
+            ),
+        ),
+        (
+            "{on: platform.alipay, verb: slow, when: {nth: 2, times: always}, by: 3s}",
+            PlatformTrouble(
+                at_ms=0, fault=Fault(kind=PlatformFault.SLOW, skip=1, times=None, ms=3_000)
+            ),
+        ),
+        (
+            "{on: lane 001.scanner, verb: half_code, when: {nth: 2}}",
+            DeviceTroubleAt(
+                at_ms=0,
+                lane_id="001",
+                device="scanner",
+                trouble=DeviceTrouble(kind=DeviceFault.HALF_CODE, skip=1, times=1),
+            ),
+        ),
+        (
             "{on: lane 001.loop_2, verb: cut_wire, when: {at: 12s, for: 8s}}",
             DeviceTroubleAt(
                 at_ms=12_000,
@@ -109,7 +130,7 @@ def test_target_verb_and_when_make_a_fault(line: str, fault: WorldFault) -> None
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("{on: platform.wechat, verb: slow}", "no target.*platform.alipay"),
+        ("{on: platform.barter, verb: slow}", "no target.*platform.alipay"),
         ("{on: lane 1, verb: kill}", "no target"),
         ("{on: plaza, verb: kil, when: {at: 1s}}", "no verb of plaza.*did you mean `kill`"),
         ("{verb: kill}", "`on` is missing"),
@@ -119,7 +140,8 @@ def test_target_verb_and_when_make_a_fault(line: str, fault: WorldFault) -> None
         ("{on: plaza.disk, verb: full}", "`when` is missing"),
         ("{on: plaza, verb: kill, when: {at: 3}}", "`3` is no duration.*12s"),
         ("{on: plaza, verb: kill, when: {at: 1s}, dwn: 2s}", "did you mean `down`"),
-        ("{on: platform.alipay, verb: slow, when: {nth: 3}}", "only the next one"),
+        ("{on: platform.alipay, verb: slow, when: {nth: 0}}", "0 is not within 1..1000000"),
+        ("{on: lane 001.loop_2, verb: cut_wire, when: {nth: 3}}", "cut_wire stands: say when"),
         ("{on: platform.alipay, verb: slow, when: {permille: 0}}", "permille: 1..1000"),
         ("{on: line lane 001-plaza, verb: lossy, when: {for: 3s}}", "needs its own key of"),
         ("{on: tariff, verb: switch, notice: 0s, percent: 0}", "a tariff has tolls"),

@@ -108,6 +108,10 @@ def test_a_fault_that_real_processes_can_have_happens_at_its_times(
             f"line_lossy on {LANE}-plaza: TCP loses",
         ),
         (LineTrouble(line="lane 009-plaza", at_ms=1, for_ms=1, cut=True), "line_cut: there is no"),
+        (
+            PlatformTrouble(at_ms=1, platform="wechat", fault=Fault(kind=PlatformFault.SLOW, ms=5)),
+            "platform_slow: nobody here pays by wechat",
+        ),
     ],
 )
 def test_a_fault_they_cannot_have_is_told_with_its_reason(

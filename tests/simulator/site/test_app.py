@@ -33,7 +33,7 @@ async def test_it_says_where_everything_is_and_ends_when_told(tmp_path: Path) ->
     0."""
     config = tmp_path / "site.json"
     config.write_text(
-        json.dumps({"run_dir": str(tmp_path / "run"), "lanes": LANES, "platform": None})
+        json.dumps({"run_dir": str(tmp_path / "run"), "lanes": LANES, "platforms": None})
     )
     child = await start(config)
     assert child.stdout is not None
@@ -64,7 +64,7 @@ async def test_a_taken_port_is_named_and_ends_it(tmp_path: Path) -> None:
                 {
                     "run_dir": str(tmp_path / "run"),
                     "lanes": LANES[:1],
-                    "platform": None,
+                    "platforms": None,
                     "control_port": port,
                 }
             )
@@ -87,6 +87,12 @@ async def test_a_taken_port_is_named_and_ends_it(tmp_path: Path) -> None:
         ('{"run_dir": "x", "lanes": [{"lane_id": "001", "wire": "smoke"}]}', "lanes.0.wire"),
         ('{"run_dir": "x", "lanes": [{"lane_id": "001"}, {"lane_id": "001"}]}', "one lane_id"),
         ('{"run_dir": "x", "lanes": [{"lane_id": "001"}], "color": 1}', "color"),
+        ('{"run_dir": "x", "lanes": [{"lane_id": "001"}], "wallets": ["gold"]}', "wallets.0"),
+        (
+            '{"run_dir": "x", "lanes": [{"lane_id": "001"}], "wallets": ["emvco"],'
+            ' "platforms": {"ports": {"alipay": 1}}}',
+            "alipay",
+        ),
     ],
 )
 def test_a_wrong_config_names_file_and_key(tmp_path: Path, text: str, key: str) -> None:

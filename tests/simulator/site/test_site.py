@@ -64,7 +64,7 @@ async def running(run_dir: Path, *, platform: bool = False) -> AsyncIterator[Run
     document: dict[str, Any] = {"run_dir": run_dir, "people_percent": 40}
     document["lanes"] = (LaneConfig(lane_id="001"),)
     if not platform:
-        document["platform"] = None
+        document["platforms"] = None
     config = SiteConfig(**document)
     async with asyncio.TaskGroup() as group, aiohttp.ClientSession() as session:
         task = group.create_task(run_site(config, announce=said.set_result), name="site")
@@ -124,9 +124,11 @@ async def test_cars_pay_and_pass_over_real_wires(tmp_path: Path) -> None:
         assert [kind for _, kind in memories["half_code"]["codes_shown"]] == ["half", "same"]
         assert all(memory["gone_us"] is not None for memory in memories.values())
         assert [len(code) for code in codes] == [18, 18]
-        url = site.facts["platform"]["control_url"]
-        async with site.session.get(f"{url}/wallets") as response:
-            assert "driver-2" in await response.text()
+        assert list(site.facts["platforms"]) == ["alipay", "wechat", "unionpay"]
+        for name, driver in (("alipay", "driver-1"), ("wechat", "driver-2")):
+            url = site.facts["platforms"][name]["control_url"]
+            async with site.session.get(f"{url}/wallets") as response:
+                assert driver in await response.text()
         assert (await site.get("/codes"))["codes"] == [code.decode() for code in codes]
         for path in ("/log", "/memories", "/timings", "/status"):
             text = str(await site.get(path))

@@ -22,7 +22,7 @@ from simulator.plant.events import (
     What,
 )
 from simulator.site.views import as_json
-from simulator.stack.evidence import log_entry
+from simulator.stack.evidence import log_entry, outside_of
 from tolling.ids import LaneId
 from tolling.inputs import Output
 
@@ -63,3 +63,30 @@ CAR = VehicleId(7)
 def test_every_kind_of_entry_comes_back(entry: LogEntry) -> None:
     """Through JSON and back it is the same value."""
     assert log_entry(json.loads(json.dumps(as_json(entry)))) == entry
+
+
+def test_every_platforms_books_are_evidence_under_its_name() -> None:
+    """Money at one platform proves nothing at another."""
+    trade = {
+        "out_trade_no": "1A01",
+        "captured_fen": 800,
+        "refunded_fen": 0,
+        "paid_at_ns": 5_000,
+        "code_no": 1,
+        "buyer_id": "driver-3",
+    }
+    books = {"wechat": [trade], "unionpay": [{**trade, "out_trade_no": "2A01"}], "alipay": []}
+    subject = outside_of(log=[], books=books, memories=[], codes={"codes": [], "borrowed": []})
+    found = [(trade.platform, trade.out_trade_no, trade.payer) for trade in subject.trades]
+    assert found == [("wechat", "1A01", 3), ("unionpay", "2A01", 3)]
+
+
+def test_a_borrowed_code_comes_back_as_two_vehicles() -> None:
+    """Buyers are drivers of vehicles; whoever is none is nobody on the road."""
+    codes = {
+        "codes": ["281234567890123456"],
+        "borrowed": [["driver-2", "driver-1"], ["driver-3", "late"]],
+    }
+    subject = outside_of(log=[], books={}, memories=[], codes=codes)
+    assert subject.borrowed == ((2, 1),)
+    assert subject.codes == ("281234567890123456",)

@@ -48,6 +48,11 @@ class Lane:
     config: LaneConfig = field(default_factory=LaneConfig)
     heard: list[OperatorCommand] = field(default_factory=list)
 
+    @property
+    def nobody_here(self) -> bool:
+        """Return whether the port would show an open lane with nobody at its window."""
+        return self.shows.arriving is None and self.shows.mode == "open"
+
     def view(self) -> View:
         """Return what the port shows."""
         return self.shows

@@ -14,7 +14,7 @@ from lane_controller.engine import recovery
 from plaza_server import engine as plaza_engine
 from plaza_server import store as plaza_store
 from plaza_server.platforms.alipay import codec as alipay_codec
-from simulator.platforms import alipay_http
+from simulator.platforms import http as platform_http
 from simulator.world import build, lane_process, platform_line, platforms, plaza_process, ports
 from tolling import inputs, paycodes
 
@@ -72,12 +72,12 @@ def test_the_world_runs_the_very_functions_production_runs() -> None:
 def test_world_and_http_server_share_the_platforms_one_byte_face() -> None:
     """Request bytes in, signed answer bytes out: ``AlipayModel.handle``, and neither face builds an
     answer of its own."""
-    for face in (platform_line, alipay_http):
+    for face in (platform_line, platform_http):
         source = inspect.getsource(face)
         assert source.count("_model.handle(") == 1, face.__name__
         assert "answer_bytes" not in source, face.__name__
         assert "signature_of" not in source, face.__name__
-    assert platform_line.HttpRequest is alipay_http.HttpRequest
+    assert platform_line.HttpRequest is platform_http.HttpRequest
 
 
 def test_no_file_of_the_world_knows_asyncio_threads_clocks_or_sockets() -> None:

@@ -57,6 +57,7 @@ class AnOrder:
     out_refund_no: OutRefundNo | None
     wallet: Wallet | None = Wallet.ALIPAY
     txn_time: str = "20261122093005"
+    refund_txn_time: str = "20261122093605"
     captured_fen: int = 2550
     provider_txn_id: str | None = None
     toll_fen: int = 2550
@@ -301,7 +302,7 @@ def test_query_needs_our_number_for_everything_it_proves() -> None:
 
 def test_a_refunded_trade_without_an_amount_is_garbled() -> None:
     """Closed after payment must say how much went back."""
-    fields = {
+    fields: dict[str, object] = {
         "code": "10000",
         "out_trade_no": ORDER.out_trade_no,
         "trade_status": "TRADE_CLOSED",

@@ -1,4 +1,4 @@
-"""The control API of the simulated Alipay, ``/_sim/…``: wallets, books, faults, latency. JSON.
+"""The control API of a simulated platform, ``/_sim/…``: wallets, books, faults, latency. JSON.
 
 It is for testers, drivers' phones and the auditor; the merchant never calls it. Answers are JSON
 objects; errors are ``application/problem+json`` with a stable ``code`` and never repeat the input.
@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from simulator.models.alipay import AlipayModel
-from simulator.models.alipay_values import BuyerBehaviour
 from simulator.models.faults import MAX_ARMED, MAX_MS, Fault, FaultView, PlatformFault
+from simulator.models.platform_face import PlatformFace
+from simulator.models.platform_values import BuyerBehaviour, IssuedCode
 from simulator.platforms.clock import Clock
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _Model = TypeVar("_Model", bound=BaseModel)
-_CALL_NAMES = r"^(pay|query|cancel|refund|refund_query)$"
+_CALL_NAMES = r"^(pay|query|cancel|refund|refund_query|certificates|bill|bill_file)$"
 
 
 class _Strict(BaseModel):
@@ -29,21 +30,23 @@ class _Strict(BaseModel):
 
 
 class CodeRequest(_Strict):
-    """Body of POST /_sim/codes."""
+    """Body of POST /_sim/codes; a platform adds what its codes have beside."""
 
     buyer_id: str = Field(min_length=1, max_length=64)
     behaviour: BuyerBehaviour = BuyerBehaviour.PAYS
     after_ms: int = Field(default=0, ge=0, le=MAX_MS)
-    prefix: int = Field(default=28, ge=25, le=30)
-    length: int = Field(default=18, ge=16, le=24)
     ttl_ms: int | None = Field(default=None, ge=1, le=86_400_000)
+
+
+_Wanted = TypeVar("_Wanted", bound=CodeRequest)
 
 
 class FaultRequest(_Strict):
     """Body of POST /_sim/faults; members as in ``simulator.models.faults.Fault``."""
 
     kind: PlatformFault
-    calls: tuple[str, ...] = Field(default=(), max_length=5)
+    calls: tuple[str, ...] = Field(default=(), max_length=8)
+    skip: int = Field(default=0, ge=0)
     times: int | None = Field(default=1, ge=1)
     for_ms: int | None = Field(default=None, ge=1)
     permille: int = Field(default=1000, ge=1, le=1000)
@@ -64,12 +67,31 @@ class _CallName(_Strict):
     call: str = Field(pattern=_CALL_NAMES)
 
 
-class AlipayControl:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shows(Generic[_Wanted]):
+    """How a platform shows a fresh code."""
+
+    request: type[_Wanted]
+    issue: Callable[[_Wanted, int], IssuedCode]
+    """Wanted, now_ns -> the code."""
+
+
+class PlatformControl(Generic[_Wanted]):
     """Routes of the control API over one model."""
 
-    def __init__(self, *, model: AlipayModel, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        model: PlatformFace,
+        clock: Clock,
+        facts: Mapping[str, object],
+        shows: Shows[_Wanted],
+    ) -> None:
+        """Set up. *facts* (platform, ids of the merchant) are part of the status."""
         self._model = model
         self._clock = clock
+        self._facts = dict(facts)
+        self._shows = shows
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to hang into a server."""
@@ -93,10 +115,9 @@ class AlipayControl:
         now_ns = self._clock.now_ns()
         return web.json_response(
             {
-                "platform": "alipay",
-                "app_id": self._model.config.app_id,
+                **self._facts,
                 "now_ns": now_ns,
-                "wall_base_ns": self._model.config.wall_base_ns,
+                "wall_base_ns": self._clock.wall_base_ns(),
                 "latency_ms": latency_ms,
                 "jitter_ms": jitter_ms,
                 "trades": len(self._model.books(now_ns)),
@@ -104,17 +125,9 @@ class AlipayControl:
         )
 
     async def _issue(self, request: web.Request) -> web.Response:
-        wanted = await _body(request, CodeRequest)
+        wanted = await _body(request, self._shows.request)
         now_ns = self._clock.now_ns()
-        issued = self._model.issue_code(
-            wanted.buyer_id,
-            now_ns,
-            wanted.behaviour,
-            after_ms=wanted.after_ms,
-            prefix=wanted.prefix,
-            length=wanted.length,
-            ttl_ms=wanted.ttl_ms,
-        )
+        issued = self._shows.issue(wanted, now_ns)
         return web.json_response(
             {
                 "code": issued.code,

@@ -1,0 +1,1 @@
+"""UnionPay: consumer-presented codes (62..., EMVCo) over the acquirer gateway."""

@@ -1,0 +1,1 @@
+"""WeChat Pay: pay code payments over API v3."""

@@ -1,0 +1,84 @@
+"""What is known of the lanes from outside them, for the auditor: when they were blind, what the
+tariffs said and when a lane could know, and which orders people gave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from simulator.auditor.evidence import AuditedTariff, Blind, Ordered
+from simulator.models.device_faults import DeviceFault
+from simulator.world.clock import us
+from simulator.world.faults import ClockDrift, ClockJump, DeviceTroubleAt, LanePowerLoss, lane_name
+from simulator.world.world import World
+
+US_PER_MS = 1_000
+UNREAD = frozenset(
+    {
+        DeviceFault.SILENT,
+        DeviceFault.SLOW,
+        DeviceFault.REBOOT,
+        DeviceFault.DROPPED,
+        DeviceFault.CORRUPTED,
+        DeviceFault.ANSWER_LOST,
+    }
+)
+"""Faults of a module whose points cannot be read meanwhile, or not in time."""
+
+
+def blind(world: World) -> Iterator[Blind]:
+    """Yield every while in which a lane could not read its inputs."""
+    for lane_id in sorted(world.lanes):
+        process = world.lanes[lane_id]
+        starts = process.started_ns[1:]
+        for number, died_ns in enumerate(process.deaths_ns):
+            until_us = us(starts[number]) if number < len(starts) else None
+            yield Blind(lane_id=lane_id, from_us=us(died_ns), until_us=until_us, dead=True)
+    for fault in world.faults:
+        match fault:
+            case LanePowerLoss():
+                yield _unread(fault.lane_id, fault.at_ms, fault.for_ms)
+            case DeviceTroubleAt(device="io") if fault.trouble.kind in UNREAD:
+                yield _unread(fault.lane_id, fault.at_ms, fault.trouble.for_ms)
+
+
+def _unread(lane_id: str, at_ms: int, for_ms: int | None) -> Blind:
+    until_us = None if for_ms is None else (at_ms + for_ms) * US_PER_MS
+    return Blind(lane_id=lane_id, from_us=at_ms * US_PER_MS, until_us=until_us, dead=False)
+
+
+def tariffs(world: World) -> Iterator[AuditedTariff]:
+    """Yield every version that was put into the plaza."""
+    for each in world.tariffs:
+        rows = tuple(
+            (row.entry_station, int(row.vehicle_class), row.toll_fen, row.distance_m)
+            for row in each.rows
+        )
+        from_us = (each.effective_from_ms - world.heap.wall_base_ms) * US_PER_MS
+        yield AuditedTariff(version=each.version, from_us=from_us, rows=rows)
+
+
+def tariffs_heard(world: World) -> Iterator[tuple[str, int, int]]:
+    """Yield when each version was first answered to each lane."""
+    for lane_id in sorted(world.lanes):
+        for version, at_ns in world.lanes[lane_id].tariffs_heard.items():
+            yield lane_id, version, us(at_ns)
+
+
+def clocks_off(world: World) -> Iterator[str]:
+    """Yield the lanes whose wall clock was wrong at times."""
+    wrong = {fault.process for fault in world.faults if isinstance(fault, ClockJump | ClockDrift)}
+    for lane_id in sorted(world.lanes):
+        if lane_name(lane_id) in wrong:
+            yield lane_id
+
+
+def ordered(world: World) -> Iterator[Ordered]:
+    """Yield every order of a person to let a vehicle through."""
+    for lane_id, booth in sorted(world.site.booths.items()):
+        for order in booth.let_through:
+            yield Ordered(
+                lane_id=lane_id,
+                at_us=us(order.at_ns),
+                passage_id=order.passage_id,
+                vehicle_id=order.vehicle_id,
+            )

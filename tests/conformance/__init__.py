@@ -1,0 +1,1 @@
+"""Suites that every implementation of one port must pass alike."""

@@ -1,0 +1,1 @@
+"""Every platform codec before the simulator's model of its platform."""

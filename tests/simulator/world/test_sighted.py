@@ -1,0 +1,80 @@
+"""What the auditor is told of lanes from outside them: blind whiles, tariffs, orders of people."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.canaries.worlds import display_gone, tariff_of_tomorrow, world
+from simulator.models.device_faults import DeviceFault, DeviceTrouble
+from simulator.world import sighted
+from simulator.world.build import WorldConfig, build_world, lane_ids, run_world
+from simulator.world.faults import (
+    ClockJump,
+    DeviceTroubleAt,
+    KillAt,
+    LanePowerLoss,
+    WorldFault,
+    lane_name,
+)
+from simulator.world.world import World
+
+pytestmark = pytest.mark.simulation
+LANE = lane_ids(1)[0]
+S = 1_000_000
+
+
+def ran(config: WorldConfig) -> World:
+    """Return a world after its run."""
+    made = build_world(1, config)
+    run_world(made)
+    return made
+
+
+def faults(seed: int) -> tuple[WorldFault, ...]:
+    """Return a kill, a power loss, a silent module, a cut wire, and a clock that is wrong."""
+    name = lane_name(LANE)
+    silent = DeviceTrouble(kind=DeviceFault.SILENT, for_ms=1_000)
+    cut = DeviceTrouble(kind=DeviceFault.CUT_WIRE, where="loop_2", for_ms=1_000)
+    return (
+        KillAt(process=name, at_ms=60_000, down_ms=2_000),
+        LanePowerLoss(lane_id=LANE, at_ms=70_000, for_ms=4_000),
+        DeviceTroubleAt(at_ms=80_000, lane_id=LANE, device="io", trouble=silent),
+        DeviceTroubleAt(at_ms=90_000, lane_id=LANE, device="io", trouble=cut),
+        ClockJump(process=name, at_ms=95_000, for_ms=1_000, offset_ms=5_000),
+    )
+
+
+def test_a_lane_is_blind_while_it_is_dead_or_its_module_does_not_answer() -> None:
+    """A cut wire reads occupied, and is read: nobody is blind."""
+    subject = ran(world("phone_ok", "phone_ok", gap_ms=100_000, faults=faults)(1))
+    found = {
+        (blind.from_us // S, blind.until_us and blind.until_us // S, blind.dead)
+        for blind in sighted.blind(subject)
+    }
+    assert found == {
+        (60, 62, True),
+        (70, 74, True),
+        (70, 74, False),
+        (80, 81, False),
+    }
+    assert list(sighted.clocks_off(subject)) == [LANE]
+
+
+def test_tariffs_are_told_with_when_they_count_and_who_heard_of_them() -> None:
+    """The one of tomorrow reaches the lane at its start."""
+    subject = ran(world("phone_ok", faults=tariff_of_tomorrow)(1))
+    first, second = sighted.tariffs(subject)
+    assert (first.version, first.from_us) == (1, -3_600 * S)
+    assert (second.version, second.from_us) == (2, 3_600_100_000)
+    assert first.rows
+    heard = {version: at_us for lane, version, at_us in sighted.tariffs_heard(subject)}
+    assert set(heard) == {1, 2}
+    assert all(at_us < 2 * S for at_us in heard.values())
+
+
+def test_an_order_is_told_with_its_passage_and_who_stood_there() -> None:
+    """Nobody sees the toll: a person lets vehicle 1 through."""
+    config = world("phone_ok", faults=display_gone, attended=False)(1)
+    order, *_ = sighted.ordered(ran(config))
+    assert (order.lane_id, order.vehicle_id) == (LANE, 1)
+    assert str(order.passage_id).endswith("1")
