@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml requirements.txt requirements-dev.txt
 	@echo "building .venv (a minute or two)"
 	@$(BIN)/python -c '' 2>/dev/null || { rm -rf .venv && $(PYTHON) -m venv .venv; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --require-hashes --no-deps -r requirements-dev.txt
+	  --require-hashes --no-deps --no-compile -r requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps --no-build-isolation -e .
 	@touch $@

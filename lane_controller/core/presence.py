@@ -53,7 +53,8 @@ def loop_changed(draft: Draft) -> None:
             draft.wake("loop_1_gap", PRESENCE_GAP_MS)
     elif fact.reading is Reading.ON:
         free_at = state.loop_1_free_at_ns
-        draft.put(loop_1_on_at_ns=draft.now_ns)
+        # Held from here on: a reading that is lost and comes back is no vehicle that comes.
+        draft.put(loop_1_on_at_ns=draft.now_ns, loop_1_free_at_ns=None)
         free_ns = 0 if free_at is None else draft.now_ns - free_at
         if free_ns >= BETWEEN_NS:
             draft.put(leaving_left_window=True)

@@ -30,6 +30,8 @@ SIGHT_US = 150_000
 goes before."""
 TURN_US = 200_000
 """A heavy boom that is told to turn has turned within this."""
+OPEN_MDEG = 85_000
+"""A boom that stands as high as this is up, thousandths of a degree: raising it moves nothing."""
 UNREAD_US = 1_000_000
 """A line that fails is found out after 0.5 s (design.md section 5, A2), and a detector that cannot
 be read turns a boom on its way down: one whose limit was reached since may be turned all the
@@ -122,7 +124,7 @@ def b2_authorised(seen: Evidence) -> Iterator[str]:
     for lane, entries in _lanes(seen):
         if lane in seen.lying:
             continue
-        detectors, at_limit, still_us = _Detectors(), True, -UNREAD_US
+        detectors, at_limit, still_us, is_open = _Detectors(), True, -UNREAD_US, False
         for entry in entries:
             if isinstance(entry, PlantEdge):
                 detectors.take(entry)
@@ -130,10 +132,13 @@ def b2_authorised(seen: Evidence) -> Iterator[str]:
                 # A boom that moves, or was stopped half way, is raised for safety.
                 at_limit = entry.heading is Heading.STILL and entry.cause is MoveCause.LIMIT
                 still_us = entry.at_us
+                is_open = at_limit and entry.angle_mdeg >= OPEN_MDEG
             elif isinstance(entry, Strike):
                 at_limit = False  # It is bent: whoever finds it so tries to raise it.
             elif not _pulse(entry, Output.RAISE) or detectors.present(entry.at_us):
                 continue
+            elif is_open and _unread_at(seen, entry):
+                continue  # Asked to lower and blind since: nobody knows whether it came down.
             elif at_limit and not _turned_unread(seen, entry, still_us):
                 yield f"lane {lane}: raised at {entry.at_us} us with no vehicle in the lane"
     yield from b2_by_person(seen)
@@ -144,8 +149,11 @@ def b2_authorised(seen: Evidence) -> Iterator[str]:
 def _turned_unread(seen: Evidence, raised: LogEntry, still_us: int) -> bool:
     """Return whether a boom may have been turned on its way down for a detector that could not be
     read, and have reached its limit meanwhile."""
-    if raised.at_us - still_us > UNREAD_US:
-        return False
+    return raised.at_us - still_us <= UNREAD_US and _unread_at(seen, raised)
+
+
+def _unread_at(seen: Evidence, raised: LogEntry) -> bool:
+    """Return whether the lane could not read its detectors then, or had only just begun to."""
     return any(
         blind.lane_id == raised.lane
         and blind.from_us <= raised.at_us

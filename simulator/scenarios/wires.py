@@ -12,7 +12,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 
 from simulator.auditor import Evidence, Verdict, audit
-from simulator.people import BEHAVIOURS
+from simulator.people import BEHAVIOURS, Behaviour
 from simulator.plant import Passage, usual_vehicle
 from simulator.scenarios.amounts import span_text
 from simulator.scenarios.expectations import Came, Checked, judge
@@ -253,11 +253,10 @@ class _Player:
         if vehicle != usual_vehicle(vehicle.vehicle_id, vehicle.plate, vehicle.vehicle_class):
             self._cannot(f"{who} is no usual one of its class: it comes as such")
         name = behaviour.name if behaviour.name in BEHAVIOURS else "phone_ok"
-        if BEHAVIOURS[name] != behaviour:
-            self._cannot(f"{who}: a driver made for this run; he acts as {name}")
         body: dict[str, Any] = {
             "lane": str(car.lane_id),
             "behaviour": name,
+            "changes": _changes(BEHAVIOURS[name], behaviour),
             "vehicle_class": int(vehicle.vehicle_class),
             "no_plate": vehicle.plate is None,
             "wallet": wallets[number % len(wallets)].value,
@@ -369,6 +368,12 @@ class _Player:
                 ok = seen.partition(" ")[0] == step.answer.value
                 what = f"{step.action} at {span_text(step.at_us)} is {step.answer}"
                 yield Checked(what=what, ok=ok, seen=seen)
+
+
+def _changes(usual: Behaviour, behaviour: Behaviour) -> dict[str, Any]:
+    """Return the members in which a driver differs from the usual one of his kind."""
+    own, known = asdict(behaviour), asdict(usual)
+    return {key: value for key, value in own.items() if value != known[key]}
 
 
 def moved(evidence: Evidence, began_us: int) -> Evidence:

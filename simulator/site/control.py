@@ -7,15 +7,16 @@ It is for testers, the bench page, the demo and the auditor. Errors are problem+
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from typing import Annotated, Literal, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from simulator.models.camera import colour_of
 from simulator.models.device_faults import MAX_MS, DeviceFault, DeviceTrouble
-from simulator.people import BEHAVIOURS, EVERYDAY_MIX, LaneSays
+from simulator.people import BEHAVIOURS, EVERYDAY_MIX, Behaviour, LaneSays
 from simulator.plant import Heading
 from simulator.site.lane_site import LaneSite
 from simulator.site.site import Site
@@ -56,6 +57,8 @@ class VehicleBody(_Strict):
 
     lane: _Lane
     behaviour: str = "phone_ok"
+    changes: dict[str, bool | int | str | None] = Field(default_factory=dict)
+    """Members of the behaviour that differ from the usual one of its name."""
     vehicle_class: VehicleClass = VehicleClass.CAR_1
     plate: Annotated[str, Field(max_length=16)] | None = None
     no_plate: bool = False
@@ -204,6 +207,7 @@ class Control:
         lane = self._known_lane(body.lane)
         if body.behaviour not in BEHAVIOURS:
             raise ProblemError(422, "unknown_behaviour", "see GET /behaviours")
+        behaviour = _changed(BEHAVIOURS[body.behaviour], body.changes)
         if body.wallet is not None and not self._site.config.takes(body.wallet):
             raise ProblemError(422, "no_such_wallet", "no platform here takes that wallet's codes")
         plate: Plate | None = None
@@ -222,7 +226,7 @@ class Control:
             )
         number = self._site.dispatcher.spawn(
             lane,
-            behaviour=body.behaviour,
+            behaviour=behaviour,
             vehicle_class=body.vehicle_class,
             plate=plate,
             no_plate=body.no_plate,
@@ -341,6 +345,21 @@ class Control:
 
     def _lane(self, request: web.Request) -> LaneSite:
         return self._site.lanes[self._known_lane(request.match_info["lane"])]
+
+
+_BEHAVIOUR = TypeAdapter(Behaviour)
+
+
+def _changed(usual: Behaviour, changes: Mapping[str, object]) -> Behaviour:
+    """Return a behaviour with changes. Raises: ProblemError: a driver cannot be like that."""
+    members = asdict(usual)
+    if not changes.keys() <= members.keys():
+        raise ProblemError(422, "bad_behaviour", "changes: see the members in GET /behaviours")
+    try:
+        return _BEHAVIOUR.validate_python({**members, **changes})
+    except (ValidationError, AssertionError) as error:
+        detail = "changes: not what such a member can be; see GET /behaviours"
+        raise ProblemError(422, "bad_behaviour", detail) from error
 
 
 def _json(value: object, *, status: int = 200) -> web.Response:

@@ -8,7 +8,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from simulator.people import BEHAVIOURS, draw_behaviour
+from simulator.people import Behaviour, draw_behaviour
 from simulator.plant import VehicleId, paced, usual_vehicle
 from simulator.site.crowd import TAG_BALANCE_FEN, Crowd
 from simulator.site.plates import plate_of
@@ -48,7 +48,7 @@ class Dispatcher:
         self,
         lane: LaneId,
         *,
-        behaviour: str,
+        behaviour: Behaviour,
         vehicle_class: VehicleClass = VehicleClass.CAR_1,
         plate: Plate | None = None,
         no_plate: bool = False,
@@ -68,7 +68,7 @@ class Dispatcher:
         self._crowd.spawn(
             lane,
             vehicle,
-            BEHAVIOURS[behaviour],
+            behaviour,
             entry=entry,
             tag_balance_fen=TAG_BALANCE_FEN if tag_balance_fen is None else tag_balance_fen,
             wallet=wallet,
@@ -81,13 +81,13 @@ class Dispatcher:
         for at in range(order.vehicles):
             lane = order.lanes[at % len(order.lanes)]
             delay_s = at // len(order.lanes) * order.spacing_ms / 1_000
-            behaviour = draw_behaviour(order.mix, self._dice).name
+            behaviour = draw_behaviour(order.mix, self._dice)
             vehicle_class = _draw_class(order.classes, self._dice)
             self.waiting += 1
 
             def arrive(
                 lane: LaneId = lane,
-                behaviour: str = behaviour,
+                behaviour: Behaviour = behaviour,
                 vehicle_class: VehicleClass = vehicle_class,
             ) -> None:
                 self.waiting -= 1

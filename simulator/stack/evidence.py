@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +64,8 @@ _TRANSFERS = (
     " ORDER BY transfer_id"
 )
 _CLAIMS = "SELECT claim_id, out_trade_no, amount_fen, state FROM claims ORDER BY claim_id"
+
+_ALARMS = "SELECT code, subject, what, raised_ms, cleared_ms FROM alarms ORDER BY alarm_no"
 
 Store = Path | str
 """A SQLite file, or the URL of a PostgreSQL database."""
@@ -184,6 +186,21 @@ def plaza_records(store: Store) -> Iterator[AuditedRecord]:
     """Yield the sealed records of the plaza's store."""
     for row in rows(store, _PLAZA_RECORDS):
         yield _record(row)
+
+
+def plaza_alarms(store: Store, plaza_id: str, at_us: Callable[[int], int]) -> Iterator[Tapped]:
+    """Yield the alarms of the plaza itself, raised and cleared: the lanes' are on the broker, the
+    plaza's own are in its store, where its API finds them.
+
+    Args:   at_us: UTC milliseconds -> the plant's time.
+    """
+    for row in rows(store, _ALARMS):
+        told = {key: row[key] for key in ("code", "subject", "what")}
+        for raised, at_ms in ((True, row["raised_ms"]), (False, row["cleared_ms"])):
+            if at_ms is not None:
+                text = json.dumps({**told, "raised": raised}, ensure_ascii=False)
+                channel = f"toll/{plaza_id}/plaza/alarm"
+                yield Tapped(at_us=at_us(at_ms), channel=channel, text=text)
 
 
 def settled_by(journal: Path, passage_id: str) -> str | None:

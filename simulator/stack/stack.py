@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from simulator import broker as brokers
-from simulator.auditor import Evidence, Restart, Verdict, audit
+from simulator.auditor import Evidence, Restart, Tapped, Verdict, audit
 from simulator.auditor.money import UNSETTLED
 from simulator.demo.child import argv_of
 from simulator.demo.files import Layout, platform_table, write_lane, write_secret
@@ -478,12 +478,19 @@ class Stack:
             self.outside(),
             plaza_store=self.plaza_store,
             journals=[layout.journal(lane) for lane in self.plan.lanes],
-            tapped=list(self.wires.heard),
+            tapped=sorted((*self.wires.heard, *self._plaza_alarms()), key=lambda tap: tap.at_us),
             restarts=self.restarts(),
             texts=evidence.texts_below(*folders),
             at_rest=at_rest,
             misread_plates=self.misread_plates,
             tariff=self.plan.tariff,
+        )
+
+    def _plaza_alarms(self) -> Iterator[Tapped]:
+        """Yield the plaza's own alarms."""
+        now_us, now_ms = self.at_us(), time.time_ns() // 1_000_000
+        return evidence.plaza_alarms(
+            self.plaza_store, PLAZA, lambda at_ms: now_us - (now_ms - at_ms) * 1_000
         )
 
     def audit(self) -> Verdict:

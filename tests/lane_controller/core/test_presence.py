@@ -397,3 +397,12 @@ def test_another_plate_tells_it_where_the_curtain_is_cut() -> None:
     book.read(loop_2=OFF).wait(1_000)
     assert [record.end for record in book.records] == [PassageEnd.PASSED]
     assert book.passage.plate == OTHER
+
+
+def test_loop_1_lost_for_a_moment_under_a_standing_vehicle_is_no_new_one() -> None:
+    """It holds both loops under the boom; a reading that comes back is no edge of another."""
+    book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON).wait(1_500)
+    book.read(loop_1=UNKNOWN, loop_2=UNKNOWN).wait(400).read(loop_1=ON, loop_2=ON)
+    assert book.state.arriving is None
+    book.wait(3_000).read(loop_1=OFF).wait(500).read(loop_2=OFF).wait(1_000)
+    assert [record.end for record in book.records] == [PassageEnd.PASSED]

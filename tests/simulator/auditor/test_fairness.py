@@ -172,6 +172,23 @@ def test_a_boom_turned_for_a_detector_nobody_could_read_may_be_down_by_then() ->
         assert ("B2" in rules(plant_log=log, blind=(blind,))) is broken
 
 
+def test_an_open_boom_may_be_raised_again_by_a_lane_that_cannot_see() -> None:
+    """It was asked down and nothing could be read since: the pulse moves nothing. A lane that sees,
+    or a boom that is down, is no such case."""
+    silent = Blind(lane_id=LANE, from_us=29 * S, until_us=None, dead=False)
+    raised = pulse(30, Output.RAISE, Heading.UP)
+    opened = BoomMove(
+        at_us=20 * S, lane=LANE, heading=Heading.STILL, cause=MoveCause.LIMIT, angle_mdeg=90_000
+    )
+    shut = replace(opened, angle_mdeg=0)
+    for last, blind, broken in (
+        (opened, (silent,), False),
+        (opened, (), True),
+        (shut, (silent,), True),
+    ):
+        assert ("B2" in rules(plant_log=(*road(), last, *raised), blind=blind)) is broken
+
+
 def test_a_motorcycle_the_curtain_alone_sees_may_have_the_boom_raised() -> None:
     """No loop feels it; the boom is turned for it all the same."""
     bike = edge(29.9, What.CURTAIN, True)

@@ -24,7 +24,9 @@ def test_a_plaza_lives_through_every_kind_of_trouble(tmp_path: Path) -> None:
     assert subject["at_rest"]
     assert subject["open_orders"] == subject["unsent_records"] == 0
     assert subject["vehicles"] >= 30
-    assert min(subject["by_tender"]["alipay"], subject["by_tender"]["cash"]) >= 5
+    tenders = subject["by_tender"]
+    assert min(tenders["alipay"], tenders["wechat"], tenders["unionpay"]) >= 1
+    assert min(tenders["alipay"] + tenders["wechat"] + tenders["unionpay"], tenders["cash"]) >= 5
     usual = {kind.value for kind in Kind if kind not in DATABASE_KINDS}
     lines = (home / "actions.jsonl").read_text().splitlines()
     actions = [json.loads(line) for line in lines]

@@ -89,8 +89,10 @@ async def test_a_taken_port_is_named_and_ends_it(tmp_path: Path) -> None:
         ('{"run_dir": "x", "lanes": [{"lane_id": "001"}], "color": 1}', "color"),
         ('{"run_dir": "x", "lanes": [{"lane_id": "001"}], "wallets": ["gold"]}', "wallets.0"),
         (
-            '{"run_dir": "x", "lanes": [{"lane_id": "001"}], "wallets": ["emvco"],'
-            ' "platforms": {"ports": {"alipay": 1}}}',
+            (
+                '{"run_dir": "x", "lanes": [{"lane_id": "001"}], "wallets": ["emvco"], '
+                '"platforms": {"ports": {"alipay": 1}}}'
+            ),
             "alipay",
         ),
     ],

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +25,7 @@ from simulator.plant.events import (
     What,
 )
 from simulator.site.views import as_json
-from simulator.stack.evidence import log_entry, outside_of
+from simulator.stack.evidence import log_entry, outside_of, plaza_alarms
 from tolling.ids import LaneId
 from tolling.inputs import Output
 
@@ -79,6 +82,29 @@ def test_every_platforms_books_are_evidence_under_its_name() -> None:
     subject = outside_of(log=[], books=books, memories=[], codes={"codes": [], "borrowed": []})
     found = [(trade.platform, trade.out_trade_no, trade.payer) for trade in subject.trades]
     assert found == [("wechat", "1A01", 3), ("unionpay", "2A01", 3)]
+
+
+def test_the_plazas_own_alarms_are_heard_from_its_store(tmp_path: Path) -> None:
+    """Raised and cleared, in the plant's time; one that stands is not cleared."""
+    store = tmp_path / "plaza.db"
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute(
+            "CREATE TABLE alarms (alarm_no INTEGER PRIMARY KEY, code TEXT, subject TEXT,"
+            " what TEXT, raised_ms INTEGER, cleared_ms INTEGER)"
+        )
+        rows = [(1, "bad_signature", "wechat", "x", 100, 300), (2, "clock_bad", "", "y", 200, None)]
+        connection.executemany("INSERT INTO alarms VALUES (?, ?, ?, ?, ?, ?)", rows)
+        connection.commit()
+    subject = [
+        (tap.at_us, tap.channel, json.loads(tap.text)["code"], json.loads(tap.text)["raised"])
+        for tap in plaza_alarms(store, "330101", lambda at_ms: at_ms * 1_000)
+    ]
+    channel = "toll/330101/plaza/alarm"
+    assert subject == [
+        (100_000, channel, "bad_signature", True),
+        (300_000, channel, "bad_signature", False),
+        (200_000, channel, "clock_bad", True),
+    ]
 
 
 def test_a_borrowed_code_comes_back_as_two_vehicles() -> None:
