@@ -84,6 +84,21 @@ READING = (
 )
 
 
+def _files(name: str) -> tuple[str, ...]:
+    """Return the test files a suite's mark can be in, from the root: collecting all of them for
+    eight tests takes longer than the tests. None for the unit tests, who carry no mark."""
+    if name == "unit":
+        return ()
+    word = f"mark.{name}"
+    found = []
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        folders = [folder for folder in path.parents if ROOT / "tests" in folder.parents]
+        places = (path, *(folder / "conftest.py" for folder in folders))
+        if any(word in each.read_text(encoding="utf-8") for each in places if each.is_file()):
+            found.append(str(path.relative_to(ROOT)))
+    return tuple(found)
+
+
 def _suite(name: str, *arguments: str) -> Step:
     """Return the pytest step of one suite; the suites share no test and leave none out."""
     if name == "unit":
@@ -94,6 +109,7 @@ def _suite(name: str, *arguments: str) -> Step:
     spread = "load" if name in ("unit", "slow") else "loadfile"
     workers = ("-n", str(WORKERS[name]), "--dist", spread) if name in WORKERS else ()
     command = _tool("python", "-m", "pytest", "-q", "-m", marks, *workers, *arguments)
+    command = (*command, *_files(name))
     beside = name in COMPUTING
     if beside:
         command = (*command, f"--timeout={BESIDE_TIMEOUT_S}")

@@ -18,11 +18,13 @@ from plaza_server.rules.bill_units import (
     Looked,
     reconcile_units,
 )
+from plaza_server.rules.bills import window_of
 from plaza_server.rules.order_values import Moment
 from plaza_server.store.bill_queries import numbers_to_look_at
 from simulator.models.platform_wire import HttpRequest
 from simulator.money.spoiling import spoil
 from simulator.money.world import MoneyWorld
+from simulator.world.clock import WALL_BASE_MS
 from simulator.world.platforms import PlatformPair, WorldPlatform
 from tolling.clock import NS_PER_MS
 
@@ -135,7 +137,22 @@ class Settler:
                 if file is not None and file.status == 200:
                     return file.body, found.name, found.sha1
             self._world.run_until(self._world.heap.now_ns // NS_PER_MS + ASK_AGAIN_MS)
-        raise NoBillError(f"{calls.name} has no bill of {day}")
+        if self._has_moved(calls.name, day):
+            raise NoBillError(f"{calls.name} has no bill of {day}")
+        # Alipay and UnionPay say the same of an empty day as of one whose bill is not made yet.
+        return None
+
+    def _has_moved(self, name: str, day: str) -> bool:
+        """Return whether the platform's own books have anything on that day."""
+        first_ms, end_ms = window_of(name, day)
+        span = range(first_ms - WALL_BASE_MS, end_ms - WALL_BASE_MS)
+        for trade in self._world.platforms[name].model.books(self._world.heap.now_ns):
+            at_ns = [each.at_ns for each in trade.refunds]
+            if trade.paid_at_ns is not None:
+                at_ns.append(trade.paid_at_ns)
+            if any(each // NS_PER_MS in span for each in at_ns):
+                return True
+        return False
 
     def _carry(self, call: HttpCall, model: WorldPlatform) -> HttpAnswer | None:
         parts = urlsplit(call.url)

@@ -57,6 +57,7 @@ async def test_add_lane_prints_a_token_that_works(tmp_path: Path) -> None:
         assert await process.wait() == 0
 
 
+@pytest.mark.long
 async def test_add_operator_takes_the_pin_from_the_environment(tmp_path: Path) -> None:
     """A PIN on a command line would stand in the process list."""
     said = await made(tmp_path, GATEWAY)
@@ -100,6 +101,7 @@ async def test_it_refuses_to_run_without_assertions() -> None:
     assert b"assertions" in errors
 
 
+@pytest.mark.long
 async def test_one_store_has_one_process(tmp_path: Path) -> None:
     """The second says who is in the way, and the first goes on."""
     async with plaza_running(tmp_path) as plaza:
@@ -109,6 +111,7 @@ async def test_one_store_has_one_process(tmp_path: Path) -> None:
         assert await plaza.stop() == 0
 
 
+@pytest.mark.long
 async def test_a_stop_hears_what_was_sent_and_answers_who_waits(tmp_path: Path) -> None:
     """SIGTERM: the long poll is sent away, the charge under way is stored, the exit is clean."""
     async with plaza_running(tmp_path) as plaza:

@@ -111,6 +111,7 @@ async def bench_of(tmp_path: Path, mode: Mode) -> AsyncIterator[Bench]:
             await channel.client.close()
 
 
+@pytest.mark.long
 @pytest.mark.asyncio
 @pytest.mark.parametrize("mode", ["certificates", "public_key"])
 async def test_a_wechat_order_lives_its_whole_life(tmp_path: Path, mode: Mode) -> None:

@@ -82,6 +82,7 @@ async def until_state(plaza: PlazaProcess, claim: str, state: str) -> dict[str, 
     raise AssertionError(f"{fields} never came to {state}")
 
 
+@pytest.mark.long
 async def test_a_claim_is_asked_approved_and_paid_back(plaza: PlazaProcess) -> None:
     """By phone through the gateway, by cash through a person; nothing happens twice."""
     leader = await person(plaza, "wang", "shift_leader")

@@ -38,6 +38,7 @@ async def until_suspended(session: aiohttp.ClientSession, url: str, names: list[
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.long
 @pytest.mark.asyncio
 async def test_a_platform_that_refuses_us_is_found_at_start_and_comes_back(tmp_path: Path) -> None:
     """No car is needed for either: the self-test takes it off, the watch puts it on again."""

@@ -88,6 +88,7 @@ async def served(site: Running, pays: Pays) -> AsyncIterator[MiniLane]:
             task.cancel()
 
 
+@pytest.mark.long
 async def test_cars_pay_and_pass_over_real_wires(tmp_path: Path) -> None:
     """Plates are pushed, codes of the platform's wallets scanned, the boom rises before and falls
     behind, a half code is held up again, nothing is struck, and no code is shown anywhere."""
