@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import sqlite3
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -30,6 +32,8 @@ from simulator.stack.site_client import ApiError
 MINUTES_MAX = 24 * 60.0
 FINDINGS_SHOWN = 20
 BROKEN, CANNOT_RUN, TOLD_TO_END = 1, 2, 130
+LAST_RESORT_S = 30.0
+"""An orderly end takes a few seconds; a process that hangs is killed after 20."""
 _EXPECTED = (
     StackError,
     NurseryError,
@@ -98,7 +102,8 @@ def chaos(
         rest_s=rest,
         canary=canary,
     )
-    signal.signal(signal.SIGTERM, _as_ctrl_c)
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, _as_ctrl_c)
     with _place(directory) as (root, keep):
         try:
             outcome = chaos_run(order, root, tell=_tell)
@@ -135,7 +140,14 @@ def _place(directory: Path | None) -> Iterator[tuple[Path, list[Path]]]:
 
 
 def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    """End in order; where the signal met a lock half taken, end all the same.
+
+    The processes of the run end with this one: their nursery reads the end of its input.
+    """
     del number, frame
+    last_resort = threading.Timer(LAST_RESORT_S, os._exit, (TOLD_TO_END,))
+    last_resort.daemon = True
+    last_resort.start()
     raise KeyboardInterrupt
 
 
