@@ -164,8 +164,8 @@ def wallets_changed(draft: Draft) -> None:
     fact = draft.event.fact
     assert isinstance(fact, WalletsChanged)
     before = paying.phone_money_possible(draft)
+    # Not a notice of its own: the plaza has the alarm, and a code that is turned away says why.
     draft.put(wallets_off=fact.off)
-    draft.note("wallets_off", ", ".join(fact.off) or "none")
     after = paying.phone_money_possible(draft)
     if after and not before:
         paying.phone_money_back(draft)
