@@ -46,7 +46,6 @@ from plaza_server.platforms.unionpay.envelope import (
 )
 from plaza_server.rules.calls import CallKind
 from plaza_server.rules.outcomes import (
-    CancelAgain,
     CancelDone,
     CancelOutcome,
     Closed,
@@ -299,8 +298,7 @@ def _read_cancel(fields: Fields) -> CancelOutcome:
         return CancelDone(gave_back=False)
     if code in {respcodes.NO_SUCH_ORDER, respcodes.NO_SUCH_ORIGINAL}:
         return NotThere()
-    if code in respcodes.BUSY:
-        return CancelAgain()
+    # Busy too: the reversal may have been taken, and undo a capture later.
     return Unknown(evidence=Evidence.PLATFORM_UNSURE)
 
 

@@ -17,7 +17,6 @@ from plaza_server.platforms.keys import rsa_signer
 from plaza_server.platforms.unionpay import codec as subject
 from plaza_server.rules.calls import CallKind
 from plaza_server.rules.outcomes import (
-    CancelAgain,
     CancelDone,
     Closed,
     Evidence,
@@ -151,7 +150,7 @@ ANSWERS: dict[str, PlatformOutcome] = {
     "cancel_answer_done_before": CancelDone(gave_back=False),
     "cancel_answer_not_there": NotThere(),
     "cancel_answer_nothing_to_reverse": NotThere(),
-    "cancel_answer_again": CancelAgain(),
+    "cancel_answer_again": Unknown(evidence=Evidence.PLATFORM_UNSURE),
     "cancel_answer_unsure": UNSURE,
     "refund_answer_accepted": UNSURE,
     "refund_answer_repeated": UNSURE,
