@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from simulator.fuzz import excuses
 from simulator.fuzz.frozen import regression_text
 from simulator.fuzz.pairs import all_pairs
 from simulator.fuzz.plan import BadPicksError, Picks, plan, read_car_picks, read_fault_picks
-from simulator.fuzz.pool import cores, run_all
+from simulator.fuzz.pool import WorkerLostError, cores, run_all
 from simulator.fuzz.report import Totals
 from simulator.fuzz.run import SeedJob, SeedResult, run_seed
 from simulator.fuzz.shrink import RUNS_MAX, SECONDS_MAX, command_of, shrink
@@ -142,7 +141,7 @@ def _work_off(work: Sequence[SeedJob], options: _Options) -> None:
         raise typer.Exit(INTERRUPTED) from None
     except OSError as error:
         raise _refuse(str(error)) from None
-    except BrokenProcessPool:
+    except WorkerLostError:
         what = "a worker process ended early: killed from outside, or out of memory; run it again"
         raise _refuse(what) from None
     _print(totals, options)

@@ -9,56 +9,122 @@ import os
 import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 
 from simulator.fuzz.run import SeedJob, SeedResult, run_seed
 from simulator.parent import end_with_parent
 
 AHEAD = 4
-"""Seeds handed to the pool per worker: none idles, and few are lost where the run stops early."""
+"""Seeds begun per worker before the oldest is told: none idles because one seed is slow."""
 
 COLLECT_AFTER = (100_000, 10, 10)
 """Thresholds of Python's collector of rings, in a process that runs seeds."""
 
 
+class WorkerLostError(RuntimeError):
+    """A worker ended before it had answered: it was killed from outside, or had no memory left."""
+
+
 def run_all(jobs: Sequence[SeedJob], *, workers: int) -> Iterator[SeedResult]:
     """Yield the result of every job, in their order.
 
-    One worker is this process. Others are started afresh (spawn), end when this process does, and
-    are ended at once where the iterator is closed or an exception goes through it.
+    One worker is this process. Others are started afresh (spawn) and end when this process does.
+    None of them is left once the iterator has ended, was closed, or an exception went through it:
+    they are killed, which a process can neither miss nor put off, and waited for.
 
-    Raises: BrokenProcessPool: a worker was killed from outside.
+    Raises: WorkerLostError: a worker ended early.
     """
     if workers <= 1 or len(jobs) <= 1:
         with collecting_rarely():
             for job in jobs:
                 yield run_seed(job)
         return
-    yield from _in_processes(jobs, workers)
+    yield from _in_processes(jobs, min(workers, len(jobs)))
 
 
 def _in_processes(jobs: Sequence[SeedJob], workers: int) -> Iterator[SeedResult]:
-    before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        max_workers=min(workers, len(jobs)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_begin_worker,
-        initargs=(os.getpid(),),
-    )
-    left = deque(jobs)
-    under_way: deque[Future[SeedResult]] = deque()
-    done = False
+    # A pipe to each, and this thread alone at all of them. A library's pool shares its queues and
+    # their locks among the workers and reads them in a thread of its own: one that is killed while
+    # it writes leaves that thread waiting for ever.
+    crew: list[BaseProcess] = []
+    wires: list[Connection] = []
     try:
-        while left or under_way:
-            while left and len(under_way) < workers * AHEAD:
-                under_way.append(pool.submit(run_seed, left.popleft()))
-            yield under_way.popleft().result()
-        done = True
+        for _ in range(workers):
+            wires.append(_hire(crew))
+        yield from _worked_off(jobs, wires)
     finally:
-        pool.shutdown(wait=done, cancel_futures=True)
-        if not done:
-            for worker in set(multiprocessing.active_children()) - before:
-                worker.terminate()
+        for process in crew:
+            process.kill()
+        for process in crew:
+            process.join()
+        for wire in wires:
+            wire.close()
+
+
+def _hire(crew: list[BaseProcess]) -> Connection:
+    """Start one more worker of *crew*; return the pipe to it."""
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=_work, args=(theirs, os.getpid()), name=f"seeds {len(crew) + 1}")
+    process.start()
+    crew.append(process)
+    # The worker holds the only other end now, so that its death ends what is read here.
+    theirs.close()
+    return ours
+
+
+def _worked_off(jobs: Sequence[SeedJob], wires: Sequence[Connection]) -> Iterator[SeedResult]:
+    """Yield the results in the order of the jobs, whichever is ready first."""
+    idle = deque(wires)
+    busy: dict[Connection, int] = {}
+    ready: dict[int, SeedResult] = {}
+    given = 0
+    for place in range(len(jobs)):
+        while place not in ready:
+            while idle and given < min(len(jobs), place + len(wires) * AHEAD):
+                wire = idle.popleft()
+                _give(wire, jobs[given])
+                busy[wire] = given
+                given += 1
+            for wire in busy.keys() & set(wait(list(busy))):
+                ready[busy.pop(wire)] = _answer(wire)
+                idle.append(wire)
+        yield ready.pop(place)
+
+
+def _give(wire: Connection, job: SeedJob) -> None:
+    try:
+        wire.send(job)
+    except OSError:
+        raise WorkerLostError("a worker ended before it was given a seed") from None
+
+
+def _answer(wire: Connection) -> SeedResult:
+    try:
+        answer = wire.recv()
+    except (EOFError, OSError):
+        raise WorkerLostError("a worker ended in the middle of a seed") from None
+    if isinstance(answer, Exception):
+        raise answer
+    assert isinstance(answer, SeedResult)
+    return answer
+
+
+def _work(wire: Connection, parent_pid: int) -> None:
+    """Run the seeds that come along *wire*; all of a worker."""
+    _begin_worker(parent_pid)
+    while True:
+        try:
+            job = wire.recv()
+        except EOFError:
+            return
+        answer: SeedResult | Exception
+        try:
+            answer = run_seed(job)
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever asked for the seed
+            answer = error
+        wire.send(answer)
 
 
 def _begin_worker(parent_pid: int) -> None:
