@@ -18,6 +18,9 @@ from tolling.vehicles import EXEMPT_KINDS, VehicleClass, VehicleKind
 TOLL_MAX_FEN = 10_000_000
 """100,000 yuan, far above any toll; the plaza's edge refuses a larger payment (*)."""
 
+SETS_KEPT_MAX = 16
+"""A lane keeps so many sets that the plaza no longer names; a tariff changes a few times a year."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffRow:
@@ -123,6 +126,32 @@ def quote(
     )
 
 
+def kept_with(
+    heard: Sequence[TariffSet], *, held: Sequence[TariffSet], current: TariffSet | None
+) -> tuple[TariffSet, ...]:
+    """Return what a lane holds once it has *heard* the plaza's sets, by their start.
+
+    Beside them it keeps what it *held* that begins after the *current* one. Nobody withdraws a
+    signed set: where the plaza leaves one out, the plaza's clock says that its time is over, and a
+    clock can be wrong. Of one version with two contents the one heard now counts. Of more than
+    SETS_KEPT_MAX to come only those are kept that come first.
+    """
+    versions = {(each.tariff_id, each.version) for each in heard}
+    to_come = [
+        each
+        for each in held
+        if current is not None
+        and each.effective_from_ms > current.effective_from_ms
+        and (each.tariff_id, each.version) not in versions
+    ]
+    kept = sorted(to_come, key=_by_start)[:SETS_KEPT_MAX]
+    return tuple(sorted((*heard, *kept), key=_by_start))
+
+
+def _by_start(tariff: TariffSet) -> tuple[int, int]:
+    return tariff.effective_from_ms, tariff.version
+
+
 def in_force(sets: Sequence[TariffSet], *, current: TariffSet, now: WallTime) -> TariffSet:
     """Return the set in force at *now*; with a bad clock the current one stays."""
     if now.quality is ClockQuality.BAD:
@@ -130,4 +159,4 @@ def in_force(sets: Sequence[TariffSet], *, current: TariffSet, now: WallTime) ->
     started = [each for each in sets if each.effective_from_ms <= now.utc_ms]
     if not started:
         return current
-    return max(started, key=lambda each: (each.effective_from_ms, each.version))
+    return max(started, key=_by_start)

@@ -69,6 +69,7 @@ from tolling.messages import (
     RecordsAnswer,
 )
 from tolling.records import PassageRecord
+from tolling.tariffs import kept_with
 
 CORE_TIMER = "core:"
 """Prefix of the core's timers among the engine's own."""
@@ -416,8 +417,9 @@ class LaneEngine:
             case EnrolmentAnswer():
                 self._enrolled(answer)
             case _:
-                if answer and answer != self.state.tariffs:
-                    self._take(ev.TariffsInstalled(sets=answer))
+                sets = kept_with(answer, held=self.state.tariffs, current=self.state.tariff)
+                if answer and sets != self.state.tariffs:
+                    self._take(ev.TariffsInstalled(sets=sets))
 
     def _entry_known(self, request: fx.PostEntryQuery, answer: EntryAnswer | None) -> None:
         passage = self.state.arriving

@@ -107,15 +107,15 @@ def _first_shown(
 
 def _versions_at(seen: Evidence, lane_id: str, at_us: int, from_us: int) -> Iterator[int]:
     """Yield the newest version in force by what the lane knew at the start of that while and by
-    what it may have heard during it."""
+    what it may have heard during it. A lane that was told only of later ones, by a plaza whose
+    clock is ahead, has nothing else to price by than the first of them."""
     heard = {v: us for lane, v, us in seen.tariffs_heard if lane == lane_id}
     for know_us in (from_us - NEWS_US, at_us + NEWS_US):
         known = [
             (tariff.from_us, tariff.version)
             for tariff in seen.tariffs
-            if tariff.from_us is not None
-            and tariff.from_us <= at_us
-            and heard.get(tariff.version, know_us + 1) <= know_us
+            if tariff.from_us is not None and heard.get(tariff.version, know_us + 1) <= know_us
         ]
         if known:
-            yield max(known)[1]
+            begun = [each for each in known if each[0] <= at_us]
+            yield (max(begun) if begun else min(known))[1]

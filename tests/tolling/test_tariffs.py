@@ -12,11 +12,13 @@ from tests.tolling.words import tariff_sets
 from tolling.clock import ClockQuality, WallTime
 from tolling.errors import TariffGapError
 from tolling.tariffs import (
+    SETS_KEPT_MAX,
     TOLL_MAX_FEN,
     EntrySource,
     TariffRow,
     TariffSet,
     in_force,
+    kept_with,
     quote,
 )
 from tolling.vehicles import EXEMPT_KINDS, VehicleClass, VehicleKind
@@ -121,3 +123,30 @@ def test_a_set_has_sound_rows(rows: tuple[TariffRow, ...]) -> None:
     """An empty set, a toll out of range, a doubled row or number trips the assertion."""
     with pytest.raises(AssertionError):
         replace(TARIFF, rows=rows)
+
+
+def begins(version: int, at_ms: int) -> TariffSet:
+    """Return a version that begins then."""
+    return replace(TARIFF, version=version, effective_from_ms=at_ms)
+
+
+def test_what_is_to_come_is_kept_where_the_plaza_leaves_it_out() -> None:
+    """What is over is forgotten; what was heard stands by its start among what is kept."""
+    current, soon, later = begins(1, 1000), begins(2, 2000), begins(3, 3000)
+    heard = kept_with([later], held=[begins(0, 500), current, soon], current=current)
+    assert heard == (soon, later)
+    assert kept_with([soon, later], held=heard, current=soon) == (soon, later)
+    assert kept_with([later], held=(), current=None) == (later,)
+
+
+def test_of_one_version_the_content_heard_last_counts() -> None:
+    """A version that was put off begins only once."""
+    put_off = begins(2, 5000)
+    assert kept_with([put_off], held=[TARIFF, begins(2, 2000)], current=TARIFF) == (put_off,)
+
+
+def test_no_more_than_a_few_left_out_sets_are_kept() -> None:
+    """The next to come are."""
+    held = [begins(number, 1000 * number) for number in range(2, 40)]
+    kept = kept_with([TARIFF], held=held[::-1], current=TARIFF)
+    assert kept == (TARIFF, *held[:SETS_KEPT_MAX])

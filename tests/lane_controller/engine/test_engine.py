@@ -14,7 +14,7 @@ from lane_controller.engine import effects as fx
 from lane_controller.engine import inputs as inp
 from lane_controller.engine import limits
 from lane_controller.engine.engine import LaneEngine
-from tests.lane_controller.core.playbook import CONFIG, tariff
+from tests.lane_controller.core.playbook import CONFIG, T0_MS, tariff
 from tests.lane_controller.engine.rig import Disk, Rig, check_chain
 from tolling.alarms import AlarmCode, Degraded
 from tolling.devices import Device, Health
@@ -281,6 +281,22 @@ def test_another_epoch_or_a_longer_chain_at_the_plaza_is_an_alarm() -> None:
     rig = Rig().open().wait(1000).enrol(epoch=2)
     assert AlarmCode.CHAIN_BROKEN in alarms(rig)
     assert rig.subject.state.epoch == 1
+
+
+def test_a_tariff_to_come_is_not_forgotten_because_the_plaza_leaves_it_out() -> None:
+    """A plaza whose clock is a day ahead answers only the one after it; it comes in its time."""
+    rig = Rig().open()
+    now = rig.subject.state.tariff
+    assert now is not None
+    soon, far = (
+        replace(now, version=now.version + more, effective_from_ms=T0_MS + after_ms)
+        for more, after_ms in ((1, 3 * limits.TARIFF_POLL_MS), (2, 86_400_000))
+    )
+    for told in ((now, soon, far), (far,)):
+        rig.wait(limits.TARIFF_POLL_MS).answer(fx.GetTariffs, told)
+    assert rig.subject.state.tariff == now
+    rig.wait(limits.TARIFF_POLL_MS).read(loop_1=ON)
+    assert rig.subject.state.tariff == soon
 
 
 def test_passages_before_the_epoch_are_sealed_when_it_comes() -> None:

@@ -121,6 +121,14 @@ def test_a_lane_that_was_not_told_keeps_what_it_has() -> None:
         assert rules(late(), plant_log=log, tariffs_heard=heard) == set()
 
 
+def test_a_lane_that_was_told_only_of_later_ones_prices_by_the_first_of_them() -> None:
+    """The plaza's clock was ahead when it answered first: nothing else was there to price by."""
+    log = (*road(), shown(18))
+    early = priced(version=2, toll_due_fen=2600, unpaid_reason="arrears")
+    assert rules(early, plant_log=log, tariffs_heard=(("001", 2, 0),)) == set()
+    assert "M1" in rules(early, plant_log=log)
+
+
 def test_a_lane_with_a_wrong_clock_is_judged_by_its_rows_alone() -> None:
     """Nobody can say what time it was for it."""
     log = (*road(), shown(30))

@@ -60,6 +60,13 @@ def test_a_lane_is_blind_while_it_is_dead_or_its_module_does_not_answer() -> Non
     assert list(sighted.clocks_off(subject)) == [LANE]
 
 
+def test_a_plaza_whose_clock_is_wrong_excuses_no_lane() -> None:
+    """A lane keeps what it was told of the tariffs to come."""
+    wrong = ClockJump(process="plaza", at_ms=1_000, for_ms=1_000, offset_ms=86_400_000)
+    subject = ran(world("phone_ok", faults=lambda seed: (wrong,))(1))
+    assert list(sighted.clocks_off(subject)) == []
+
+
 def test_tariffs_are_told_with_when_they_count_and_who_heard_of_them() -> None:
     """The one of tomorrow reaches the lane at its start."""
     subject = ran(world("phone_ok", faults=tariff_of_tomorrow)(1))
