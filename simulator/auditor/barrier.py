@@ -90,8 +90,9 @@ class _Detectors:
 def b1_no_touch(seen: Evidence) -> Iterator[str]:
     """No boom touches a vehicle; none is lowered before all is free for a second.
 
-    A motorcycle that no loop feels and that drives into a boom on its way down is seen by the
-    curtain as it meets the boom, and by nothing before: that is no lane's to hinder.
+    A motorcycle that no loop feels and that drives under a boom on its way down is seen by the
+    curtain as it comes under it, and by nothing before. Whether it drives into the boom or the boom
+    comes down on it before anybody could have turned it is no lane's to hinder.
     """
     for lane, entries in _lanes(seen):
         detectors, felt = _Detectors(), set[int]()
@@ -100,7 +101,7 @@ def b1_no_touch(seen: Evidence) -> Iterator[str]:
                 drove = entry.cause is StrikeCause.DROVE_INTO
                 seen_us = detectors.held_us(UNDER, entry.at_us)
                 unseen = entry.vehicle_id not in felt and seen_us <= SIGHT_US
-                if not drove or (entry.lowering and not unseen):
+                if not (unseen if entry.lowering else drove):
                     yield (
                         f"lane {lane}: the boom struck vehicle {entry.vehicle_id}"
                         f" at {entry.at_us} us"

@@ -198,8 +198,8 @@ def test_a_motorcycle_the_curtain_alone_sees_may_have_the_boom_raised() -> None:
 
 
 def test_a_motorcycle_that_nothing_sees_before_the_boom_is_nobodys_to_spare() -> None:
-    """No loop feels it, the curtain sees it as it meets a boom on its way down; one that a loop
-    felt, or the curtain a while before, is a breach of B1, and so is one the boom came down on."""
+    """No loop feels it, the curtain sees it as it comes under a boom on its way down; one that a
+    loop felt, or the curtain a while before, is a breach of B1, whoever met whom."""
     strike = Strike(
         at_us=12 * S + 500_000,
         lane=LANE,
@@ -210,11 +210,12 @@ def test_a_motorcycle_that_nothing_sees_before_the_boom_is_nobodys_to_spare() ->
     )
     bike = edge(12.49, What.CURTAIN, True)
     felt = replace(edge(3, What.LOOP_1, True), vehicle_id=VehicleId(9))
-    on_it = replace(strike, cause=StrikeCause.LOWERED_ON, lowering=False)
-    assert "B1" not in rules(plant_log=(*road(), bike, strike))
-    assert "B1" in rules(plant_log=(felt, *road(), bike, strike))
-    assert "B1" in rules(plant_log=(*road(), edge(12.3, What.CURTAIN, True), strike))
-    assert "B1" in rules(plant_log=(*road(), bike, on_it))
+    on_it = replace(strike, cause=StrikeCause.LOWERED_ON)
+    for met in (strike, on_it):
+        assert "B1" not in rules(plant_log=(*road(), bike, met))
+        assert "B1" in rules(plant_log=(felt, *road(), bike, met))
+        assert "B1" in rules(plant_log=(*road(), edge(12.3, What.CURTAIN, True), met))
+    assert "B1" in rules(plant_log=(*road(), bike, replace(on_it, lowering=False)))
 
 
 def test_a_heavy_boom_has_a_moment_to_turn_and_no_more() -> None:
