@@ -49,6 +49,8 @@ class Result:
 
     step: Step
     seconds: float
+    cpu_seconds: float
+    """Of all its processes that were waited for: what it costs, whatever runs beside it."""
     ok: bool
     closing: str = ""
     """A suite's own last line."""
@@ -154,28 +156,31 @@ NIGHT = Step(
 def _run(step: Step) -> Result:
     """Run one step and print its output in one piece, at its end."""
     started = time.monotonic()
-    done = subprocess.run(
+    child = subprocess.Popen(
         step.command,
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
     )
+    assert child.stdout is not None
+    said = child.stdout.read().strip()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.monotonic() - started
-    ok = done.returncode == 0
+    ok = child.returncode == 0
     closing = ""
     if step.suite:
-        closing = done.stdout.strip().rpartition("\n")[2].strip("= ")
+        closing = said.rpartition("\n")[2].strip("= ")
         # An empty unit suite means that collection broke; others may have no test yet.
-        if done.returncode == PYTEST_NO_TESTS and step.name != "unit":
+        if child.returncode == PYTEST_NO_TESTS and step.name != "unit":
             ok, closing = True, "NO TEST IN THIS SUITE"
-    shown = done.stdout.strip() if step.suite or not ok else ""
     print(f"--- {step.name}: {'ok' if ok else 'FAILED'} ({seconds:.1f} s)", flush=True)
-    if shown:
-        print(shown, flush=True)
-    return Result(step=step, seconds=seconds, ok=ok, closing=closing)
+    if said and (step.suite or not ok):
+        print(said, flush=True)
+    cpu_seconds = usage.ru_utime + usage.ru_stime
+    return Result(step=step, seconds=seconds, cpu_seconds=cpu_seconds, ok=ok, closing=closing)
 
 
 def _counts(results: list[Result]) -> str:
@@ -214,7 +219,8 @@ def main() -> int:
     print(f"\n=== make {level}: {time.monotonic() - started:.1f} s")
     for result in results:
         state = "ok" if result.ok else "FAILED"
-        print(f"{result.step.name:<11} {result.seconds:>6.1f} s  {state:<6}  {result.closing}")
+        took = f"{result.seconds:>6.1f} s {result.cpu_seconds:>6.0f} core-s"
+        print(f"{result.step.name:<11} {took}  {state:<6}  {result.closing}")
     for name, package in missing.items():
         state = "FAILED" if require_all else "left out"
         print(f"{name:<11} {state}: the system package {package} is missing (make system)")
