@@ -113,6 +113,8 @@ def _suite(name: str, *arguments: str) -> Step:
     command = _tool("python", "-m", "pytest", "-q", "-m", marks, *workers, *arguments)
     command = (*command, *_files(name))
     beside = name in COMPUTING
+    if name in WIRES:
+        command = (*command, f"--timeout={WIRES_TIMEOUT_S}")
     if beside:
         command = (*command, f"--timeout={BESIDE_TIMEOUT_S}")
     if beside and (nice := shutil.which("nice")) is not None:
@@ -121,6 +123,9 @@ def _suite(name: str, *arguments: str) -> Step:
 
 
 COMPUTING = frozenset({"slow", "seeds", "simulation"})
+WIRES = frozenset({"wire", "kill", "long", "postgres", "browser"})
+WIRES_TIMEOUT_S = 400
+"""Of one test with its fixtures, which may start ten processes: it ends a hang, it judges nothing."""
 BESIDE_TIMEOUT_S = 900
 """Of one test: it may get a tenth of a core for a while."""
 WORKERS = {
