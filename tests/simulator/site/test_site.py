@@ -16,7 +16,7 @@ from simulator.site import LaneConfig, SiteConfig, plate_of, run_site
 from tests.simulator.site.mini_lane import MiniLane, Pays
 from tests.simulator.waiting import until_asked
 
-pytestmark = [pytest.mark.wire, pytest.mark.asyncio, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.wire, pytest.mark.asyncio, pytest.mark.timeout(200)]
 
 
 class Running:
