@@ -1,6 +1,10 @@
 # Everything a person or a machine does with this tree. On a fresh machine with
 # Python >= 3.11, make and a C library: `make demo` runs it, `make test` tests it.
 
+# Hundreds of processes are started by the tests: without the interpreter's cache of compiled
+# modules each would compile its libraries again, which takes three times as long.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed

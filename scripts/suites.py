@@ -86,17 +86,27 @@ READING = (
 )
 
 
+MODULE_MARKS = re.compile(r"^pytestmark\s*=\s*(\[[^\]]*\]|[^\n]*)", re.MULTILINE)
+"""What a test file says of all its tests."""
+
+
 def _files(name: str) -> tuple[str, ...]:
-    """Return the test files a suite's mark can be in, from the root: collecting all of them for
-    eight tests takes longer than the tests. None for the unit tests, who carry no mark."""
-    if name == "unit":
-        return ()
-    word = f"mark.{name}"
+    """Return the test files a suite's tests can be in, from the root: to collect all of them takes
+    longer than most suites' tests. Unit tests carry no mark: they are where not every test has one.
+    """
     found = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        folders = [folder for folder in path.parents if ROOT / "tests" in folder.parents]
-        places = (path, *(folder / "conftest.py" for folder in folders))
-        if any(word in each.read_text(encoding="utf-8") for each in places if each.is_file()):
+        text = path.read_text(encoding="utf-8")
+        if name == "unit":
+            all_its_tests = MODULE_MARKS.search(text)
+            named = all_its_tests.group(1) if all_its_tests else ""
+            taken = not any(f"mark.{mark}" in named for mark in SUITE_MARKS)
+        else:
+            folders = [folder for folder in path.parents if ROOT / "tests" in folder.parents]
+            above = [each / "conftest.py" for each in folders if (each / "conftest.py").is_file()]
+            texts = (text, *(each.read_text(encoding="utf-8") for each in above))
+            taken = any(f"mark.{name}" in each for each in texts)
+        if taken:
             found.append(str(path.relative_to(ROOT)))
     return tuple(found)
 
