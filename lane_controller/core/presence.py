@@ -53,24 +53,28 @@ def loop_changed(draft: Draft) -> None:
             draft.wake("loop_1_gap", PRESENCE_GAP_MS)
     elif fact.reading is Reading.ON:
         free_at = state.loop_1_free_at_ns
-        # Held from here on: a reading that is lost and comes back is no vehicle that comes.
-        draft.put(loop_1_on_at_ns=draft.now_ns, loop_1_free_at_ns=None)
         free_ns = 0 if free_at is None else draft.now_ns - free_at
         if free_ns >= BETWEEN_NS:
             draft.put(leaving_left_window=True)
+            _forget_early(draft)
+        # Held from here on: a reading that is lost and comes back is no vehicle that comes.
+        draft.put(loop_1_on_at_ns=draft.now_ns, loop_1_free_at_ns=None)
         if free_ns >= GAP_NS:
             draft.put(leaving_holds_loop_1=False)
 
 
 def loop_1_gap_over(draft: Draft) -> None:
-    """Loop 1 has been free for 1 s: the vehicle under the boom has left it.
-
-    So has whoever held it last, close behind that one: what was read of it is not the next one's.
-    """
-    state = draft.state
-    if state.reading(Point.LOOP_1) is not Reading.OFF:
+    """Loop 1 has been free for 1 s: the vehicle under the boom has left it."""
+    if draft.state.reading(Point.LOOP_1) is not Reading.OFF:
         return
     draft.put(leaving_holds_loop_1=False)
+    _forget_early(draft)
+
+
+def _forget_early(draft: Draft) -> None:
+    """Whoever held loop 1 last, close behind the vehicle under the boom, has left it too: what was
+    read of that one is not the next one's."""
+    state = draft.state
     held_ns, free_ns = state.loop_1_on_at_ns, state.loop_1_free_at_ns
     if state.arriving is not None or held_ns is None or free_ns is None:
         return

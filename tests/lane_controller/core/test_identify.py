@@ -67,6 +67,20 @@ def test_the_plate_of_a_car_that_followed_through_is_not_the_next_ones() -> None
     assert (book.phase, book.passage.plate) == (Phase.IDENTIFYING, None)
 
 
+def test_the_plate_of_a_car_that_followed_is_not_that_of_one_that_follows_it() -> None:
+    """Three cars with less than a second of loop 1 between them, the first without a plate: what
+    was read of the second, which drove through, is not asked of the third."""
+    book = Playbook().open() >> change(LOOP_1, ON) >> ev.PlateRead(plate=None)
+    book.act(OperatorAction.SET_ENTRY, text="E1").told().pay().boom_up().read(loop_2=ON)
+    book.wait(800).read(loop_1=OFF).wait(800)
+    _ = book.read(loop_1=ON) >> ev.PlateRead(plate=replace(PLATE, text="苏B00023"))
+    book.wait(200).read(loop_2=OFF).wait(600).read(loop_2=ON).wait(500).read(loop_1=OFF)
+    book.wait(900).read(loop_2=OFF, loop_1=ON)
+    assert book.state.arriving is None
+    book.wait(1000)
+    assert (book.phase, book.passage.plate) == (Phase.IDENTIFYING, None)
+
+
 def test_the_plate_of_a_car_that_waits_behind_stays_its_own() -> None:
     """The same reading, and the car flickers on loop 1 and stays: it is identified by it."""
     other = replace(PLATE, text="苏B00023")
