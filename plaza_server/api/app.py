@@ -34,6 +34,7 @@ from plaza_server.api import (
     tariffs,
 )
 from plaza_server.api.documents import COMPONENTS
+from plaza_server.api.door import is_payment, pay_directly
 from plaza_server.api.plaza import Plaza
 from plaza_server.api.problems import (
     ApiProblemError,
@@ -59,14 +60,18 @@ input.
 class LastResort:
     """Outermost: what no handler caught was answered as a bare 500; its text goes nowhere."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, plaza: Plaza) -> None:
         self._app = app
+        self._plaza = plaza
         self._log = structlog.get_logger("plaza.api")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         try:
-            await self._app(scope, receive, send)
+            if is_payment(scope):
+                await pay_directly(self._plaza, scope, receive, send)
+            else:
+                await self._app(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - the supervisor of all handlers
             # The framework answers with _on_anything, then raises again for a server's log. That
             # log would hold the error's text, which may hold input.
@@ -108,7 +113,7 @@ def make_app(plaza: Plaza) -> FastAPI:
 
 def guarded(app: FastAPI) -> ASGIApp:
     """Return *app* behind the last resort; the framework's own would log the error's text."""
-    return LastResort(app)
+    return LastResort(app, app.state.plaza)
 
 
 async def _on_anything(_: Request, error: Exception) -> Response:

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from plaza_server.api.documents import gives, json_answer, read_body, takes
-from plaza_server.api.plaza import AnyCaller, LaneCaller, ThePlaza, answered, own_lane
+from plaza_server.api.plaza import AnyCaller, LaneCaller, Plaza, ThePlaza, answered, own_lane
 from plaza_server.engine import CancelRequested, PaymentPolled
 from tolling import wire
 from tolling.errors import BadInputError
-from tolling.ids import OutTradeNo, PassageParts, parse_out_trade_no, parse_passage_id
+from tolling.ids import LaneId, OutTradeNo, PassageParts, parse_out_trade_no, parse_passage_id
 from tolling.messages import PaymentAnswer
 from tolling.orders import OrderState
 
@@ -40,6 +40,11 @@ async def pay(request: Request, plaza: ThePlaza, lane: LaneCaller) -> Response:
 
     The same number with the same content gives the same answer; with other content 409.
     """
+    return await pay_one(request, plaza, lane)
+
+
+async def pay_one(request: Request, plaza: Plaza, lane: LaneId) -> Response:
+    """Pay what *request* of *lane* asks for. Raises: ApiProblemError, TollError."""
     payment, code = wire.parse_payment(await read_body(request), where="POST /v1/payments")
     own_lane(lane, payment.lane_id)
     parts = _parts(payment.passage_id)

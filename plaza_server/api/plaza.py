@@ -143,7 +143,12 @@ ThePlaza: TypeAlias = Annotated[Plaza, Depends(plaza_of)]
 async def _caller(
     plaza: ThePlaza, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
-    found = await plaza.caller(given.credentials) if given is not None else None
+    return await proven(plaza, given.credentials if given is not None else None)
+
+
+async def proven(plaza: Plaza, token: str | None) -> Caller:
+    """Return who holds *token*. Raises: ApiProblemError: 401, nobody does."""
+    found = None if token is None else await plaza.caller(token)
     if found is None:
         raise ApiProblemError(
             401,
@@ -165,6 +170,11 @@ def _forbidden(who: str) -> ApiProblemError:
 
 
 async def _lane(caller: AnyCaller) -> LaneId:
+    return lane_of(caller)
+
+
+def lane_of(caller: Caller) -> LaneId:
+    """Return which lane *caller* is. Raises: ApiProblemError: 403, none."""
     if caller.lane_id is None:
         raise _forbidden("a lane")
     return caller.lane_id

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never, get_args
 
+from plaza_server.engine.confirming import CONFIRM_TIMER, Confirming
 from plaza_server.engine.desk import Desk
 from plaza_server.engine.effects import CancelWake, PlatformCall, Wake
 from plaza_server.engine.platforms import Platforms
@@ -73,6 +74,7 @@ class Resolver:
         self._waiting = waiting
         self._jobs: dict[OutTradeNo, Job] = {}
         self._calls: dict[str, CallOut] = {}
+        self._confirming = Confirming(desk)
 
     def job(self, number: OutTradeNo) -> Job | None:
         """Return the job of an order this process works on."""
@@ -131,12 +133,16 @@ class Resolver:
         if out is None:
             return
         self._desk.emit(CancelWake(timer_id=_CALL_TIMER + call_id))
+        self._count(out.kind, out.phase, ended=True)
         self._platforms.heard(out.platform, outcome, is_pay=out.kind is CallKind.PAY)
         self._platforms.compared(out.platform, outcome, skew_ms)
         job = self._jobs.get(out.out_trade_no)
-        if job is None or job.call_id != call_id:
-            return
-        job.call_id = None
+        if job is not None and job.call_id == call_id:
+            job.call_id = None
+            self._ended(job, out, outcome)
+        self._confirm_next()
+
+    def _ended(self, job: Job, out: CallOut, outcome: PlatformOutcome) -> None:
         match out.kind:
             case CallKind.PAY:
                 assert isinstance(outcome, get_args(PayOutcome)), "no answer to pay"
@@ -251,6 +257,16 @@ class Resolver:
                 for fact in unsaved:
                     self._commit(job, fact)
                 self._progress(job)
+        elif timer_id == CONFIRM_TIMER:
+            self._confirm_next()
+            self._confirming.ticked()
+
+    def _confirm_next(self) -> None:
+        """Let confirming queries go that were put off, while there is room for them."""
+        while (number := self._confirming.next_up()) is not None:
+            job = self._jobs.get(number)
+            if job is not None:
+                self._progress(job)
 
     def _progress(self, job: Job) -> None:
         """Do what is next, or have the engine woken for it."""
@@ -276,7 +292,11 @@ class Resolver:
     def _do(self, job: Job, step: Step) -> None:
         match step:
             case Step.QUERY:
-                self._call(job, CallKind.QUERY)
+                wait_ms = self._confirming.wait_ms(job)
+                if wait_ms > 0:
+                    self._wake(job, wait_ms)
+                else:
+                    self._call(job, CallKind.QUERY)
             case Step.GIVE_UP:
                 self.ask_cancel(job, ReasonCode.TIMED_OUT)
             case Step.START_REFUND:
@@ -312,6 +332,7 @@ class Resolver:
             phase=job.trail.phase,
             sent_ns=self._desk.now_ns,
         )
+        self._count(kind, job.trail.phase)
         if kind is CallKind.QUERY:
             now_ns = self._desk.now_ns
             deadline = schedule.query_deadline_ms(job.order, job.trail, now_ns=now_ns)
@@ -329,6 +350,14 @@ class Resolver:
         )
         self._desk.emit(Wake(timer_id=_CALL_TIMER + call_id, after_ms=deadline + CALL_GUARD_MS))
 
+    def _count(self, kind: CallKind, phase: schedule.Phase, *, ended: bool = False) -> None:
+        """Tell of a call that begins, or has ended, what decides when confirming queries go."""
+        counts = self._confirming
+        if kind is CallKind.PAY:
+            (counts.pay_ended if ended else counts.pay_began)()
+        elif kind is CallKind.QUERY and phase is schedule.Phase.CONFIRM:
+            (counts.query_ended if ended else counts.query_began)()
+
     def _wake(self, job: Job, after_ms: int) -> None:
         self._desk.emit(Wake(timer_id=_ORDER_TIMER + job.order.out_trade_no, after_ms=after_ms))
 
@@ -336,4 +365,5 @@ class Resolver:
         for request_id in list(job.waiters):
             self._waiting.tell(request_id, job)
         del self._jobs[job.order.out_trade_no]
+        self._confirming.forget(job.order.out_trade_no)
         self._desk.emit(CancelWake(timer_id=_ORDER_TIMER + job.order.out_trade_no))

@@ -55,6 +55,13 @@ its way may still be carried out. A cancel without a believable end may undo a c
 long."""
 CONFIRM_GAPS_MS = (5_000, 15_000, 30_000, 120_000, 600_000, 3_600_000)
 """Queries that confirm a paid order, off the path: three within 60 s, then rarely."""
+CONFIRM_QUIET_MS = 1_000
+"""The first of them goes once no pay has been under way for so long: a driver waits for a pay, and
+nobody for this. Platforms also limit how often they are asked."""
+CONFIRM_LATEST_MS = 45_000
+"""It is put off no longer than this after the order was paid, whatever is under way."""
+CONFIRM_AT_ONCE_MAX = 8
+"""Of those that were put off, so many are under way at once."""
 CLOSING_GAPS_MS = (100, 1_500, 3_000, 5_000, 10_000, 20_000, 40_000, 120_000, 600_000, 3_600_000)
 """Queries (each with its cancel at once behind it where needed) of a closing order, growing. The
 first gap is the one between a cancel and the query that believes it: a lane waits for both. A
@@ -117,6 +124,7 @@ ASCII, the text is cut, never refused."""
 assert PAY_DEADLINE_MS < UNKNOWN_LIMIT_MS < WAITING_LIMIT_MS < SECOND_QUERY_AFTER_MS
 assert CANCEL_ANSWER_MS < 2_000, "the lane locks cash for at most 2 s"
 assert sum(CONFIRM_GAPS_MS[:3]) <= 60_000, "a paid order is confirmed within 60 s"
+assert CONFIRM_GAPS_MS[0] < CONFIRM_LATEST_MS < 60_000, "also where it was put off"
 assert REFUSED_GAPS_MS[0] >= SECOND_QUERY_AFTER_MS
 assert 2 * SWEEP_GAP_MS + QUERY_DEADLINE_MS * QUERY_PATIENCE[-1] <= LEASE_MS, (
     "a live process never loses a lease"

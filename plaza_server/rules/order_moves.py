@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from plaza_server.rules import ledger
 from plaza_server.rules.facts import (
     BillShows,
@@ -18,6 +16,7 @@ from plaza_server.rules.ledger import Transfer
 from plaza_server.rules.order_table import OrderEvent
 from plaza_server.rules.order_values import Moment, Order, RecordMark
 from plaza_server.rules.outcomes import Closed, Evidence, Misconfigured, Paid, Refused, Unknown
+from tolling.evolve import evolve
 from tolling.orders import NextStep, OrderState, ReasonCode
 
 E = OrderEvent
@@ -43,12 +42,12 @@ def move(
     match event:
         case E.SEND:
             row = ledger.capture_pending(before.out_trade_no, before.platform, before.toll_fen)
-            sent = replace(moved, sent_at_ns=at.at_ns, sent_ms=at.wall_ms, pending=True)
+            sent = evolve(moved, sent_at_ns=at.at_ns, sent_ms=at.wall_ms, pending=True)
             return sent, (row,)
         case E.TURN_DOWN:
             assert isinstance(fact, TurnDown)
             # No platform saw the code, so it is not used up, and there is nothing to confirm.
-            return replace(
+            return evolve(
                 moved, reason=fact.reason, next=fact.next, code_hash=None, proven=True
             ), ()
         case E.CAPTURED | E.CAPTURED_LATE | E.CAPTURED_OTHER:
@@ -63,10 +62,10 @@ def move(
             return moved, (ledger.to_refund_due(before.out_trade_no, before.captured_fen),)
         case E.REFUND_STARTED:
             assert isinstance(fact, RefundStarted)
-            return replace(moved, out_refund_no=fact.out_refund_no), ()
+            return evolve(moved, out_refund_no=fact.out_refund_no), ()
         case E.REFUND_PROVEN:
             row = ledger.refund_made(before.out_trade_no, before.platform, before.refund_fen)
-            return replace(moved, refunded_fen=before.captured_fen), (row,)
+            return evolve(moved, refunded_fen=before.captured_fen), (row,)
         case _:
             return _reworded(moved, before, fact, event), ()
 
@@ -74,30 +73,30 @@ def move(
 def _reworded(moved: Order, before: Order, fact: OrderFact, event: OrderEvent) -> Order:
     """Return an order that moved without money, with the words a driver is shown."""
     if event is E.WAITS:
-        return replace(moved, reason=ReasonCode.PASSWORD, next=NextStep.WAIT)
+        return evolve(moved, reason=ReasonCode.PASSWORD, next=NextStep.WAIT)
     if event is E.TAKE_OVER:
         closed = moved.state is S.CLOSED
         reason = ReasonCode.CANCELLED if closed else ReasonCode.NO_ANSWER
         step = NextStep.OTHER_TENDER if closed else NextStep.WAIT
-        return replace(moved, reason=reason, next=step, proven=closed)
+        return evolve(moved, reason=reason, next=step, proven=closed)
     if event is E.NO_PROOF and isinstance(fact, (PayAnswered, QueryAnswered)):
         if isinstance(fact.outcome, Misconfigured):
-            return replace(moved, reason=ReasonCode.MERCHANT_TROUBLE, next=NextStep.OTHER_TENDER)
+            return evolve(moved, reason=ReasonCode.MERCHANT_TROUBLE, next=NextStep.OTHER_TENDER)
         evidence = fact.outcome.evidence if isinstance(fact.outcome, Unknown) else Evidence.GARBLED
-        return replace(moved, reason=_EVIDENCE_REASON[evidence], next=NextStep.WAIT)
+        return evolve(moved, reason=_EVIDENCE_REASON[evidence], next=NextStep.WAIT)
     if event is E.NO_PROOF:
         return moved
     if event is E.ENDED:
-        return replace(moved, reason=ReasonCode.TIMED_OUT, next=NextStep.OTHER_TENDER)
+        return evolve(moved, reason=ReasonCode.TIMED_OUT, next=NextStep.OTHER_TENDER)
     if event is E.RECORD_OMITS:
-        return replace(moved, reason=ReasonCode.CANCELLED, next=NextStep.OTHER_TENDER)
+        return evolve(moved, reason=ReasonCode.CANCELLED, next=NextStep.OTHER_TENDER)
     if event is E.REFUND_REFUSED:
         return moved
     assert isinstance(fact, CancelAsked), f"{event} has no words"
     # An order nobody answered for keeps that reason: the limit that ends it is not its cause.
     keep = fact.reason is ReasonCode.TIMED_OUT and before.state is S.UNKNOWN
     reason = before.reason if keep else fact.reason
-    return replace(moved, reason=reason, next=NextStep.OTHER_TENDER)
+    return evolve(moved, reason=reason, next=NextStep.OTHER_TENDER)
 
 
 def _capture_rows(before: Order, amount_fen: int) -> tuple[Transfer, ...]:
@@ -125,9 +124,9 @@ def _captured(
     paid = fact.outcome
     if before.state is S.PAID:
         paid_at_ms = paid.paid_at_ms if before.paid_at_ms is None else before.paid_at_ms
-        return replace(moved, proven=before.proven or by_query, paid_at_ms=paid_at_ms), ()
+        return evolve(moved, proven=before.proven or by_query, paid_at_ms=paid_at_ms), ()
     number, amount = before.out_trade_no, paid.captured_fen
-    taken = replace(
+    taken = evolve(
         moved,
         captured_fen=amount,
         captured_ms=at.wall_ms,
@@ -144,7 +143,7 @@ def _captured(
             rows = (*rows, _to_revenue(before, amount))
         return taken, rows
     reason = ReasonCode.AMOUNT_MISMATCH if event is E.CAPTURED_OTHER else ReasonCode.CANCELLED
-    back = replace(taken, reason=reason, next=NextStep.OTHER_TENDER)
+    back = evolve(taken, reason=reason, next=NextStep.OTHER_TENDER)
     return back, (*rows, ledger.to_refund_due(number, amount))
 
 
@@ -154,7 +153,7 @@ def _gave_back(
     number, platform = before.out_trade_no, before.platform
     if before.captured_fen > 0:
         row = ledger.refund_made(number, platform, before.refund_fen)
-        return replace(moved, refunded_fen=before.captured_fen), (row,)
+        return evolve(moved, refunded_fen=before.captured_fen), (row,)
     assert isinstance(fact, (PayAnswered, QueryAnswered, BillShows))
     amount, paid_at_ms, txn = before.toll_fen, None, None
     if isinstance(fact.outcome, Closed) and fact.outcome.refunded_fen > 0:
@@ -167,7 +166,7 @@ def _gave_back(
         ledger.to_refund_due(number, amount),
         ledger.refund_made(number, platform, amount),
     )
-    back = replace(
+    back = evolve(
         moved,
         captured_fen=amount,
         refunded_fen=amount,
@@ -187,11 +186,11 @@ def _ended_unpaid(
     if before.pending:
         number, platform = before.out_trade_no, before.platform
         rows = (ledger.capture_end(number, platform, before.toll_fen, post=False),)
-    ended = replace(moved, pending=False)
+    ended = evolve(moved, pending=False)
     if event is E.BILL_LACKS:
-        return replace(ended, proven=True, next=NextStep.OTHER_TENDER), rows
+        return evolve(ended, proven=True, next=NextStep.OTHER_TENDER), rows
     if event is E.ABSENT_PROVEN:
-        return replace(ended, proven=True), rows
+        return evolve(ended, proven=True), rows
     assert isinstance(fact, PayAnswered)
     assert isinstance(fact.outcome, Refused)
-    return replace(ended, reason=fact.outcome.reason, next=fact.outcome.next, proven=False), rows
+    return evolve(ended, reason=fact.outcome.reason, next=fact.outcome.next, proven=False), rows

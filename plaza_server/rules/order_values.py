@@ -7,12 +7,13 @@ these numbers alone and nobody has to send pay again.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from plaza_server.rules.limits import SUBJECT_LENGTH_MAX
 from tolling.canonical import canonical_bytes
 from tolling.clock import beijing_digits
+from tolling.evolve import evolve
 from tolling.ids import (
     BootId,
     LaneId,
@@ -132,7 +133,7 @@ class Order:
 
 def request_digest(request: PaymentRequest, code: PayCodeRef) -> str:
     """Return what makes two requests with one number the same: all but how long the lane waits."""
-    body = canonical_bytes({"request": replace(request, deadline_ms=0), "code": code})
+    body = canonical_bytes({"request": evolve(request, deadline_ms=0), "code": code})
     return hashlib.sha256(body).hexdigest()
 
 

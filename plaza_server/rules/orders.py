@@ -8,7 +8,7 @@ and order_moves.py works out its new value and the transfers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from plaza_server.rules.facts import (
@@ -51,6 +51,7 @@ from plaza_server.rules.outcomes import (
     Waiting,
 )
 from tolling.alarms import AlarmCode
+from tolling.evolve import evolve
 from tolling.ids import OutTradeNo
 from tolling.orders import CAPTURED_STATES, OPEN_STATES, OrderState
 
@@ -263,7 +264,7 @@ def apply(order: Order, fact: OrderFact, *, at: Moment) -> Applied:
         case Illegal(why=why):
             return _illegal(order, _versioned(order, marked), fact, event, why)
         case Go(to=to):
-            moved, transfers = move(replace(marked, state=to), order, fact, event, at)
+            moved, transfers = move(evolve(marked, state=to), order, fact, event, at)
             return Applied(
                 order=_versioned(order, moved),
                 event=event,
@@ -276,7 +277,7 @@ def apply(order: Order, fact: OrderFact, *, at: Moment) -> Applied:
 
 
 def _versioned(before: Order, after: Order) -> Order:
-    return after if after == before else replace(after, version=before.version + 1)
+    return after if after == before else evolve(after, version=before.version + 1)
 
 
 def _mark_record(order: Order, fact: OrderFact, event: OrderEvent) -> Order:
@@ -285,7 +286,7 @@ def _mark_record(order: Order, fact: OrderFact, event: OrderEvent) -> Order:
     if not isinstance(fact, RecordSaid) or event is E.RECORD_AGAIN:
         return order
     mark = RecordMark.OMITTED if fact.leg_fen is None else RecordMark.NAMED
-    return replace(order, record=mark)
+    return evolve(order, record=mark)
 
 
 def _illegal(before: Order, after: Order, fact: OrderFact, event: OrderEvent, why: str) -> Applied:

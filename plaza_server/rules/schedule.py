@@ -9,7 +9,7 @@ proof later, never wrong.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from plaza_server.rules.limits import (
@@ -41,6 +41,7 @@ from plaza_server.rules.outcomes import (
 )
 from plaza_server.rules.policies import policy_of
 from tolling.clock import NS_PER_MS
+from tolling.evolve import evolve
 from tolling.orders import OrderState
 
 S = OrderState
@@ -146,7 +147,7 @@ def entered(trail: Trail, order: Order, *, now_ns: int) -> Trail:
     phase = phase_of(order)
     if phase is trail.phase:
         return trail
-    return replace(trail, phase=phase, tries=0, last_ns=now_ns)
+    return evolve(trail, phase=phase, tries=0, last_ns=now_ns)
 
 
 def since_sent_ms(trail: Trail, *, now_ns: int) -> int:
@@ -183,15 +184,15 @@ def is_settled(trail: Trail) -> bool:
 def queried(trail: Trail, outcome: QueryOutcome, *, counts: bool, now_ns: int) -> Trail:
     """Return the trail after a query ended; *counts*: it was sent in the present phase."""
     if counts:
-        trail = replace(trail, tries=trail.tries + 1, last_ns=now_ns)
+        trail = evolve(trail, tries=trail.tries + 1, last_ns=now_ns)
     match outcome:
         case Closed():
-            return replace(trail, absent=True, ended=True)
+            return evolve(trail, absent=True, ended=True)
         case NotThere():
-            return replace(trail, absent=True)
+            return evolve(trail, absent=True)
         case Waiting():
             # Whatever an earlier cancel said, it was not carried out.
-            return replace(trail, absent=False, ended=False, cancelled=False, gave_back=False)
+            return evolve(trail, absent=False, ended=False, cancelled=False, gave_back=False)
         case _:
             return trail
 
@@ -218,19 +219,19 @@ def wants_cancel(order: Order, trail: Trail, outcome: QueryOutcome, *, now_ns: i
 
 def cancel_sent(trail: Trail, *, now_ns: int) -> Trail:
     """Return the trail with a cancel on its way."""
-    return replace(trail, cancel_sent_ns=now_ns)
+    return evolve(trail, cancel_sent_ns=now_ns)
 
 
 def cancel_ended(trail: Trail, outcome: CancelOutcome, *, now_ns: int) -> Trail:
     """Return the trail after a cancel was answered. Done is only believed after the next query."""
-    trail = replace(trail, last_ns=now_ns)
+    trail = evolve(trail, last_ns=now_ns)
     match outcome:
         case CancelDone():
-            return replace(trail, cancelled=True, gave_back=trail.gave_back or outcome.gave_back)
+            return evolve(trail, cancelled=True, gave_back=trail.gave_back or outcome.gave_back)
         case NotThere():
-            return replace(trail, cancelled=True, cancel_sent_ns=None)
+            return evolve(trail, cancelled=True, cancel_sent_ns=None)
         case CancelAgain():
-            return replace(trail, cancel_sent_ns=None)
+            return evolve(trail, cancel_sent_ns=None)
         case _:
             return trail
 
@@ -238,9 +239,9 @@ def cancel_ended(trail: Trail, outcome: CancelOutcome, *, now_ns: int) -> Trail:
 def refunded(trail: Trail, outcome: RefundOutcome, *, by_query: bool, now_ns: int) -> Trail:
     """Return the trail after a refund call or a refund query ended without ending the order."""
     if by_query:
-        return replace(trail, refund_asked=False, last_ns=now_ns)
+        return evolve(trail, refund_asked=False, last_ns=now_ns)
     asked = not isinstance(outcome, RefundRefused)
-    return replace(trail, refund_asked=asked, tries=trail.tries + 1, last_ns=now_ns)
+    return evolve(trail, refund_asked=asked, tries=trail.tries + 1, last_ns=now_ns)
 
 
 # ---- what comes next ----

@@ -5,6 +5,9 @@ Labels are few and closed: no order number, plate or lane-made text ever becomes
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from tolling.ids import PlazaId
@@ -73,23 +76,28 @@ class Metrics:
         self.doubt_oldest_seconds = self._gauge(
             "toll_doubt_oldest_seconds", "Age of the oldest undecided order; 0 without one."
         )
+        # Looked up once for each set of labels, of which there are few, and not for each payment.
+        self._of = functools.cache(self._labelled)
         build = self._gauge("toll_build_info", "1, with the version.", "version")
         build.labels(plaza, version).set(1)
+
+    def _labelled(self, figure: Any, *labels: str) -> Any:
+        return figure.labels(self._plaza, *labels)
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(name, text, ("plaza", *labels), registry=self.registry)
 
     def note_call(self, channel: str, kind: str, result: str, seconds: float) -> None:
         """Count one platform call; pay has its own figures too."""
-        self.platform_calls.labels(self._plaza, channel, kind, result).inc()
+        self._of(self.platform_calls, channel, kind, result).inc()
         if kind == "pay":
-            self.payment_results.labels(self._plaza, channel, result).inc()
-            self.payment_seconds.labels(self._plaza, channel).observe(seconds)
+            self._of(self.payment_results, channel, result).inc()
+            self._of(self.payment_seconds, channel).observe(seconds)
 
     def note_commit(self, groups: int, seconds: float) -> None:
         """Count one transaction."""
-        self.commit_groups.labels(self._plaza).inc(groups)
-        self.commit_seconds.labels(self._plaza).observe(seconds)
+        self._of(self.commit_groups).inc(groups)
+        self._of(self.commit_seconds).observe(seconds)
 
     def note_alarm(self, code: str, *, raised: bool, active: int) -> None:
         """Count an alarm that was raised, and say how many of its code stand."""
@@ -117,7 +125,7 @@ class Metrics:
 
     def note_waiting(self, count: int) -> None:
         """Say how many requests wait for an answer."""
-        self.requests_waiting.labels(self._plaza).set(count)
+        self._of(self.requests_waiting).set(count)
 
     def note_fault(self) -> None:
         """Count an engine that was thrown away."""

@@ -31,7 +31,7 @@ from plaza_server.shell.reader import Reader
 from plaza_server.shell.roots import RootKeeper
 from plaza_server.shell.runner import PlazaRunner
 from plaza_server.shell.telemetry import Telemetry
-from plaza_server.store import Store, commit_group, open_store
+from plaza_server.store import GroupWriter, Store, open_store
 from tolling.errors import BadInputError
 from tolling.ids import BootId, PlazaId
 
@@ -69,7 +69,12 @@ class _Server(uvicorn.Server):
 
 
 def make_plaza(
-    parts: Parts, store: Store, *, version: str, publisher: CommandPublisher | None = None
+    parts: Parts,
+    store: Store,
+    *,
+    writer: GroupWriter,
+    version: str,
+    publisher: CommandPublisher | None = None,
 ) -> Plaza:
     """Return the parts of one process, wired together; nothing runs yet."""
     config = parts.config
@@ -92,7 +97,7 @@ def make_plaza(
 
     runner = PlazaRunner(
         make_engine=make_engine,
-        commit_group=partial(commit_group, store.engine),
+        commit_group=writer,
         clients=parts.clients,
         clock=clock,
         code_key=parts.code_key,
@@ -159,6 +164,7 @@ async def serve(config: PlazaConfig, home: Path, *, version: str) -> bool:
     log = structlog.get_logger("plaza")
     listener = _listen(config.http.host, config.http.port)
     store = open_store(config.store_url(home))
+    writer = GroupWriter(store.engine)
     try:
         for warning in store.warnings:
             log.warning("store", what=warning)
@@ -166,7 +172,7 @@ async def serve(config: PlazaConfig, home: Path, *, version: str) -> bool:
         if parts.broker is not None:
             plaza_id = PlazaId(config.plaza.id)
             telemetry = Telemetry(plaza_id=plaza_id, broker=parts.broker, clock=SystemClock())
-        plaza = make_plaza(parts, store, version=version, publisher=telemetry)
+        plaza = make_plaza(parts, store, writer=writer, version=version, publisher=telemetry)
         try:
             watch = CertificateWatch(parts.channels, commit=plaza.runner.commit, clock=plaza.clock)
             await _run(plaza, listener, telemetry, watch, _platform_watch(parts, plaza))
@@ -174,6 +180,7 @@ async def serve(config: PlazaConfig, home: Path, *, version: str) -> bool:
             plaza.reader.close()
         return not plaza.runner.failed
     finally:
+        writer.close()
         store.close()
         listener.close()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import sqlalchemy as sa
 
 from plaza_server.rules.facts import CancelAsked, SendPay, TakeOver, TurnDown
@@ -27,6 +25,7 @@ from plaza_server.store.prepared import Prepared
 from plaza_server.store.rows import order_of
 from plaza_server.store.work import Work, with_lease
 from tolling.errors import LedgerError
+from tolling.evolve import evolve
 from tolling.ids import OutTradeNo, parse_out_trade_no, parse_passage_id
 from tolling.orders import NextStep, ReasonCode
 
@@ -53,19 +52,20 @@ def open_order(work: Work, unit: OpenOrder) -> Opened:
     """Store a new order as sent or turned down, or say why not: commit 2."""
     asked = unit.order
     where = {"passage": asked.passage_id, "code": asked.code_hash}
-    rows = _RELATED.run(work.connection, where).mappings().all()
+    rows = _RELATED.rows(work.connection, where)
     related = {row["out_trade_no"]: order_of(row) for row in rows}
     standing = related.get(asked.out_trade_no)
     if standing is not None:
         same = standing.is_tombstone or standing.request_digest == asked.request_digest
         return Opened(opening=Opening.SAME if same else Opening.CONFLICT, order=standing)
     place = {"lane": asked.lane_id, "passage": asked.passage_id}
-    lane = _LANE.run(work.connection, place).one_or_none()
+    lane = _LANE.first(work.connection, place)
     if lane is None:
         return Opened(opening=Opening.NO_LANE, order=None)
-    if parse_passage_id(asked.passage_id).epoch != lane.epoch:
+    epoch, is_sealed = lane
+    if parse_passage_id(asked.passage_id).epoch != epoch:
         return Opened(opening=Opening.WRONG_EPOCH, order=None)
-    if lane.sealed:
+    if is_sealed:
         # The lane is done with this vehicle, so a late POST must never reach a platform.
         closed = tombstone(asked.out_trade_no, asked.lane_id, owner=asked.owner, at=unit.at)
         work.insert_order(closed)
@@ -153,6 +153,6 @@ def sweep(work: Work, unit: Sweep) -> Swept:
 
 def _take_over(work: Work, before: Order, lease: Lease, unit: Sweep) -> Order:
     applied: Applied = apply(before, TakeOver(), at=unit.at)
-    owned = replace(applied, order=with_lease(applied.order, lease))
+    owned = evolve(applied, order=with_lease(applied.order, lease))
     after, _ = work.keep(before, owned, lease=lease, at=unit.at)
     return after

@@ -64,6 +64,13 @@ class Prepared:
         text, fixed = self._text(connection, rows[0])
         self._ask(connection, "executemany", text, [{**fixed, **row} for row in rows])
 
+    def rows(self, connection: sa.Connection, values: _Values) -> list[dict[str, Any]]:
+        """Run it once by the driver and return its rows as they come, by column."""
+        text, fixed = self._text(connection, values)
+        cursor = self._ask(connection, "execute", text, {**fixed, **values})
+        names = [each[0] for each in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
     def first(self, connection: sa.Connection, values: _Values) -> tuple[Any, ...] | None:
         """Run it once by the driver and return its first row as it comes; None: no row."""
         text, fixed = self._text(connection, values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from enum import Enum
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -14,6 +14,9 @@ from tolling.paycodes import Wallet
 from tolling.vehicles import VehicleClass
 
 _FIELDS = tuple(field.name for field in fields(Order))
+_values_of = attrgetter(*_FIELDS)
+_WORDS = ("wallet", "vehicle_class", "state", "reason", "next", "record")
+"""Fields that hold a member of an enum, or None."""
 FIXED = frozenset(
     {
         "out_trade_no",
@@ -46,15 +49,15 @@ CHANGING = tuple(name for name in (*_FIELDS, "work") if name not in FIXED)
 
 def order_row(order: Order) -> dict[str, Any]:
     """Return *order* as a row of ``orders``."""
-    row: dict[str, Any] = {}
-    for name in _FIELDS:
-        value = getattr(order, name)
-        row[name] = value.value if isinstance(value, Enum) else value
+    row = dict(zip(_FIELDS, _values_of(order), strict=True))
+    for name in _WORDS:
+        word = row[name]
+        row[name] = None if word is None else word.value
     row["work"] = needs_work(order)
     return row
 
 
-def order_of(row: RowMapping) -> Order:
+def order_of(row: RowMapping | dict[str, Any]) -> Order:
     """Return the order of a row of ``orders``."""
     values = {name: row[name] for name in _FIELDS}
     wallet, vehicle_class = row["wallet"], row["vehicle_class"]

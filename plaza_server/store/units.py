@@ -98,6 +98,36 @@ def commit_group(place: Place, groups: Sequence[Group]) -> list[tuple[object, ..
         return [_alone(place, group) for group in groups]
 
 
+class GroupWriter:
+    """Commits groups over one connection it keeps: whoever commits all the time need not take one
+    from the pool, and have it tried and reset, for every group."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        """Connect with the first group."""
+        self._engine = engine
+        self._kept: sa.Connection | None = None
+
+    def __call__(self, groups: Sequence[Group]) -> list[tuple[object, ...] | Exception]:
+        """Write *groups* as ``commit_group`` does. One thread at a time."""
+        if not groups:
+            return []
+        try:
+            if self._kept is None:
+                self._kept = self._engine.connect()
+            return list(_write(self._kept, groups))
+        except _FAULTS:
+            # The connection may be gone with its server: the next one is tried before it is used.
+            self.close()
+        return commit_group(self._engine, groups)
+
+    def close(self) -> None:
+        """Give the connection up; the next group makes another."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.invalidate()
+            kept.close()
+
+
 def _write(place: Place, groups: Sequence[Group]) -> list[tuple[object, ...]]:
     if isinstance(place, sa.Engine):
         with place.connect() as connection:

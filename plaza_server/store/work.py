@@ -3,7 +3,6 @@ end."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +26,7 @@ from plaza_server.store.prepared import Prepared
 from plaza_server.store.receipt_tables import receipts
 from plaza_server.store.rows import CHANGING, order_of, order_row
 from tolling.errors import LedgerConflictError
+from tolling.evolve import evolve
 from tolling.ids import OutTradeNo
 from tolling.orders import CAPTURED_STATES, OrderState
 
@@ -76,8 +76,8 @@ class Work:
 
     def order(self, number: OutTradeNo) -> Order | None:
         """Return an order."""
-        row = _ORDER.run(self.connection, {"number": number}).mappings().one_or_none()
-        return None if row is None else order_of(row)
+        rows = _ORDER.rows(self.connection, {"number": number})
+        return order_of(rows[0]) if rows else None
 
     def insert_order(self, order: Order) -> None:
         """Store a new order."""
@@ -224,4 +224,4 @@ def leased(order: Order, lease: Lease, now_ms: int) -> Order:
 
 def with_lease(order: Order, lease: Lease) -> Order:
     """Return *order* as *lease*'s owner's; its version stays, because nothing of it changed."""
-    return replace(order, owner=lease.owner, lease_until_ms=lease.until_ms)
+    return evolve(order, owner=lease.owner, lease_until_ms=lease.until_ms)

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from simulator.bench.boom import TooSlowError
-from simulator.bench.payments import NothingPaidError, payments_bench
+from simulator.bench.payments import CALLERS, ROUNDS, STORES, NothingPaidError, payments_bench
 from simulator.bench.report import Result, as_json, payments_table, table
 from simulator.bench.road import StuckError
 from simulator.bench.rows import RowsUnclearError
@@ -30,8 +30,9 @@ from simulator.platforms.keys import KeyFilesError
 
 CANNOT_RUN = 2
 LANES_MAX = 8
-TABLE_WIDTH = 140
+TABLE_WIDTH = 170
 CARS_MAX = 10_000
+ROUNDS_MAX = 20
 SECONDS_MAX = 120
 """A plaza works on so many orders at most; a minute of load is far below."""
 _EXPECTED = (
@@ -65,6 +66,15 @@ def _parser() -> argparse.ArgumentParser:
         default=5,
         help="of load for each side, number of callers and store; default 5; 0 leaves them out",
     )
+    parser.add_argument(
+        "--payment-rounds", type=_upto(ROUNDS_MAX, 1), default=ROUNDS, help="default 3; the median"
+    )
+    parser.add_argument(
+        "--payment-store", choices=STORES, action="append", help="only this one; may be repeated"
+    )
+    parser.add_argument(
+        "--payment-callers", type=int, choices=CALLERS, action="append", help="only so many"
+    )
     parser.add_argument("--payments", action="store_true", help="durable payments only")
     parser.add_argument("--json", action="store_true", help="last line: one JSON object")
     parser.add_argument("--dir", type=Path, help="where everything is written, and stays")
@@ -95,7 +105,12 @@ def main(arguments: list[str] | None = None) -> int:
                 result = replace(result, world=world_speed(given.world_seeds))
         if given.payment_seconds:
             measured = payments_bench(
-                root / "payments", seconds=float(given.payment_seconds), tell=_tell
+                root / "payments",
+                seconds=float(given.payment_seconds),
+                rounds=given.payment_rounds,
+                stores=tuple(given.payment_store or STORES),
+                callers=tuple(given.payment_callers or CALLERS),
+                tell=_tell,
             )
             result = replace(result, payments=asyncio.run(measured))
     except _EXPECTED as error:

@@ -2,14 +2,21 @@
 the same hops and writes the same rows, at 1, 8 and 64 callers, on SQLite and PostgreSQL.
 
 Both sides get the same callers (a process), the same gateway that answers at once (a process), and
-each its own copy of one empty store. They take turns: a machine that drifts hits both alike.
+each its own copy of one empty store. They take turns, several times: a machine that drifts hits
+both alike, and the median of the rounds is told. A real plaza asks the platform once more about
+every payment, a floor has no doubts: so the next turn begins once ours has asked about all of its
+last one, the calls that fell into a measured window are counted, and what they cost is told too.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import shutil
+import statistics
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -40,6 +47,10 @@ WARM_S = 1.0
 PAYMENTS_RATIO_MIN = 0.5
 """Of ours to the bare handler's, at 64 callers (design figures)."""
 LANE_FIRST = 101
+ROUNDS = 3
+QUIET_S_MAX = 90.0
+"""A plaza asks again about a payment within a minute; with some time to do it."""
+QUIET_LOOK_S = 0.5
 
 
 class NothingPaidError(Exception):
@@ -60,6 +71,12 @@ class Load:
     """Answered, but not with "paid" within the deadline: a machine too busy for this load."""
     commits_per_payment: float | None = None
     """Groups made durable for each payment; under 2 where payments share them."""
+    signed_calls: int = 0
+    """Calls of the platform in the measured windows; each is one signature of its process."""
+    queries: int = 0
+    """Those of them that only asked again."""
+    cpu_ms_in_all: float | None = None
+    """CPU time per payment with the query that confirms it afterwards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +88,18 @@ class Point:
     ours: Load
     rows_per_s: float
     """Payments per second if only their rows were written: bare group commits, no HTTP, no RSA."""
+    rows_commits_per_payment: float | None = None
+    """Groups made durable for each of those."""
+    ratios: tuple[float, ...] = ()
+    """Ours over the bare handler's, of every round."""
+    machine_load: float | None = None
+    """Processes that wanted a core, on average over the minute before; cores are few."""
 
     @property
     def times_floor(self) -> float:
-        """Return ours over the bare handler's."""
+        """Return ours over the bare handler's, the median of the rounds."""
+        if self.ratios:
+            return round(statistics.median(self.ratios), 3)
         return ratio(self.ours.per_s, self.floor.per_s)
 
 
@@ -90,13 +115,14 @@ async def payments_bench(
     root: Path,
     *,
     seconds: float,
+    rounds: int = ROUNDS,
     stores: tuple[str, ...] = STORES,
     callers: tuple[int, ...] = CALLERS,
     tell: Callable[[str], None],
 ) -> tuple[StoreFigures, ...]:
     """Measure every store at every number of callers.
 
-    Args:   seconds: of load for each side and point, over a second of warming up.
+    Args:   seconds: of load for each side, point and round, over a second of warming up.
     A store that this machine has not is told and left out.
     Raises: ChildFailedError, CallFailedError, KeyFilesError, NothingPaidError, RowsUnclearError,
             OSError.
@@ -105,7 +131,7 @@ async def payments_bench(
     for store in stores:
         places = root / store
         places.mkdir(parents=True, mode=0o700)
-        bench = _StoreBench(places, store=store, seconds=seconds, tell=tell)
+        bench = _StoreBench(places, store=store, seconds=seconds, rounds=rounds, tell=tell)
         try:
             points = await bench.run(callers)
         except DatabaseMissingError as error:
@@ -119,11 +145,20 @@ class _StoreBench:
     """The programs of one store, and what they carry."""
 
     def __init__(
-        self, root: Path, *, store: str, seconds: float, tell: Callable[[str], None]
+        self,
+        root: Path,
+        *,
+        store: str,
+        seconds: float,
+        rounds: int,
+        tell: Callable[[str], None],
     ) -> None:
         self._root = root
         self._store = store
         self._seconds = seconds
+        self._rounds = rounds
+        self._asked_for = 0
+        """Payments of ours that are, or will be, asked about again."""
         self._tell = tell
         self._children = Children(root)
         self._session: aiohttp.ClientSession
@@ -181,7 +216,7 @@ class _StoreBench:
             self._lanes.append(await self._new_lane(admin, f"{LANE_FIRST + at:03d}"))
         url = theirs.replace("+psycopg", "") if database else f"{SQLITE}{home / 'plaza.db'}"
         store = StoreReader(url=url)
-        self._urls = {"ours": f"{plaza['url']}/v1/payments"} | copies
+        self._urls = {"ours": f"{plaza['url']}/v1/payments", "gateway": str(bare["url"])} | copies
         rows = await self._rows(store)
         bare_handler = await self._bare(
             handler,
@@ -219,10 +254,14 @@ class _StoreBench:
     # ---- measuring ----
 
     async def _point(self, callers: int) -> Point:
+        machine_load = round(os.getloadavg()[0], 1)
         for side in ("floor", "ours"):
             await self._drive(side, callers, seconds=WARM_S)
-        floor = await self._load("floor", callers)
-        ours = await self._load("ours", callers)
+        await self._quiet()
+        turns = [
+            (await self._load("floor", callers), await self._load("ours", callers))
+            for _ in range(self._rounds)
+        ]
         alone = await self._children.run_once(
             "bare commits",
             *(sys.executable, "-m", commits.__name__),
@@ -237,13 +276,20 @@ class _StoreBench:
         )
         point = Point(
             callers=callers,
-            floor=floor,
-            ours=ours,
+            floor=merged([floor for floor, _ in turns]),
+            ours=merged([ours for _, ours in turns]),
             rows_per_s=round(alone["payments"] / alone["seconds"], 1),
+            rows_commits_per_payment=round(alone["commits"] / max(1, alone["payments"]), 2),
+            ratios=tuple(ratio(ours.per_s, floor.per_s) for floor, ours in turns),
+            machine_load=machine_load,
         )
+        floor, ours = point.floor, point.ours
         self._tell(
             f"{self._store}, {callers} callers: ours {ours.per_s:g}/s, bare {floor.per_s:g}/s"
-            f" ({point.times_floor:g} x), rows alone {point.rows_per_s:g}/s"
+            f" ({point.times_floor:g} x, of {', '.join(f'{each:g}' for each in point.ratios)}),"
+            f" rows alone {point.rows_per_s:g}/s; {ours.signed_calls} signed calls for"
+            f" {ours.payments} payments, {ours.queries} of them queries (bare:"
+            f" {floor.signed_calls} for {floor.payments}); load {machine_load:g}"
         )
         return point
 
@@ -251,23 +297,44 @@ class _StoreBench:
         name = "plaza" if side == "ours" else "floor-payments"
         pids = self._children.pids(name)
         was = await self._commits() if side == "ours" else None
+        calls = await self._calls()
         cpu = cpu_s(pids)
         said = await self._drive(side, callers, seconds=self._seconds)
         used = cpu_s(pids)
         if not said["payments"]:
             raise NothingPaidError(f"{side}: no payment of {callers} callers was paid in time")
         paid = int(said["payments"])
+        asked = {kind: count - calls[kind] for kind, count in (await self._calls()).items()}
         now = await self._commits() if side == "ours" else None
+        await self._quiet()
+        in_all = cpu_s(pids)
         groups = None if now is None or was is None else round((now - was) / paid, 2)
         return Load(
             payments=paid,
             per_s=round(paid / float(said["seconds"]), 1),
-            cpu_ms=None if cpu is None or used is None else round((used - cpu) * 1_000 / paid, 2),
+            cpu_ms=_cpu_ms(cpu, used, paid),
+            cpu_ms_in_all=_cpu_ms(cpu, in_all, paid),
+            signed_calls=sum(asked.values()),
+            queries=asked[gateway.QUERY],
             p50_ms=float(said["p50_ms"]),
             p99_ms=said["p99_ms"],
             unpaid=int(said["failed"]),
             commits_per_payment=groups,
         )
+
+    async def _calls(self) -> dict[str, int]:
+        async with self._session.post(self._urls["gateway"]) as answer:
+            return dict(json.loads(await answer.read()))
+
+    async def _quiet(self) -> None:
+        """Wait until ours has asked again about everything it was paid, so that it leaves the next
+        window alone."""
+        end = time.monotonic() + QUIET_S_MAX
+        while (await self._calls())[gateway.QUERY] < self._asked_for:
+            if time.monotonic() > end:
+                self._tell(f"{self._store}: ours still asks again; the next window shares with it")
+                return
+            await asyncio.sleep(QUIET_LOOK_S)
 
     async def _commits(self) -> int:
         url = self._urls["ours"].removesuffix("/v1/payments")
@@ -292,10 +359,39 @@ class _StoreBench:
         )
         done = int(said["payments"]) + int(said["failed"])
         self._code += done
+        if side == "ours":
+            self._asked_for += int(said["payments"])
         for lane in lanes:
             # Each has made at most all of them; a number is never used twice.
             lane["first"] = int(str(lane["first"])) + done
         return said
+
+
+def _cpu_ms(before: float | None, after: float | None, payments: int) -> float | None:
+    if before is None or after is None:
+        return None
+    return round((after - before) * 1_000 / payments, 2)
+
+
+def merged(loads: list[Load]) -> Load:
+    """Return several rounds of one side as one: counts added up, the rest by its median."""
+    return Load(
+        payments=sum(each.payments for each in loads),
+        unpaid=sum(each.unpaid for each in loads),
+        signed_calls=sum(each.signed_calls for each in loads),
+        queries=sum(each.queries for each in loads),
+        per_s=round(statistics.median(each.per_s for each in loads), 1),
+        p50_ms=statistics.median(each.p50_ms for each in loads),
+        cpu_ms=_middle([each.cpu_ms for each in loads]),
+        p99_ms=_middle([each.p99_ms for each in loads]),
+        commits_per_payment=_middle([each.commits_per_payment for each in loads]),
+        cpu_ms_in_all=_middle([each.cpu_ms_in_all for each in loads]),
+    )
+
+
+def _middle(found: list[float | None]) -> float | None:
+    told = [each for each in found if each is not None]
+    return round(statistics.median(told), 3) if told else None
 
 
 def _store_urls(database: Database | None, home: Path) -> tuple[str, dict[str, str]]:

@@ -110,8 +110,9 @@ def payments_table(stores: tuple[StoreFigures, ...]) -> Table:
     for name in ("store", "callers"):
         found.add_column(name)
     for name in (
-        *("ours /s", "bare /s", "x bare", "rows alone /s", "ours ms CPU", "bare ms CPU"),
-        *("ours p50 ms", "p99 ms", "bare p50 ms", "commits each", "unpaid"),
+        *("ours /s", "bare /s", "x bare", "rows alone /s", "ours ms CPU", "+ query", "bare ms CPU"),
+        *("ours p50 ms", "p99 ms", "bare p50 ms", "commits each", "rows alone", "queries"),
+        *("unpaid", "load"),
     ):
         found.add_column(name, justify="right")
     for store in stores:
@@ -119,8 +120,10 @@ def payments_table(stores: tuple[StoreFigures, ...]) -> Table:
             ours, bare = point.ours, point.floor
             figures = (
                 *(ours.per_s, bare.per_s, point.times_floor, point.rows_per_s),
-                *(ours.cpu_ms, bare.cpu_ms, ours.p50_ms, ours.p99_ms, bare.p50_ms),
-                *(ours.commits_per_payment, ours.unpaid + bare.unpaid),
+                *(ours.cpu_ms, ours.cpu_ms_in_all, bare.cpu_ms),
+                *(ours.p50_ms, ours.p99_ms, bare.p50_ms),
+                *(ours.commits_per_payment, point.rows_commits_per_payment, ours.queries),
+                *(ours.unpaid + bare.unpaid, point.machine_load),
             )
             found.add_row(store.store, str(point.callers), *map(_text, figures))
     return found

@@ -17,7 +17,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from plaza_server.platforms.alipay import subcodes
 from plaza_server.platforms.alipay.envelope import AnswerCheck, Opened, open_answer
@@ -27,6 +26,7 @@ from plaza_server.platforms.calls import (
     PlatformOrder,
     Signer,
 )
+from plaza_server.platforms.forms import form_body
 from plaza_server.rules.calls import CallKind
 from plaza_server.rules.outcomes import (
     CancelAgain,
@@ -254,7 +254,7 @@ def signed_call(
         method="POST",
         url=config.gateway_url,
         headers=_HEADERS,
-        body=urlencode(parameters).encode("ascii"),
+        body=form_body(parameters),
     )
 
 

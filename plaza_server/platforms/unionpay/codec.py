@@ -32,9 +32,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urlencode
 
 from plaza_server.platforms.calls import HttpAnswer, HttpCall, PlatformOrder, Signer
+from plaza_server.platforms.forms import form_body
 from plaza_server.platforms.unionpay import respcodes
 from plaza_server.platforms.unionpay.envelope import (
     SIGN_METHOD,
@@ -226,7 +226,7 @@ class UnionpayCodec:
             method="POST",
             url=config.query_url if asks else config.gateway_url,
             headers=_HEADERS,
-            body=urlencode(pairs).encode("ascii"),
+            body=form_body(pairs),
         )
 
     def _fields(

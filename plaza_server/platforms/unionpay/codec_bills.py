@@ -12,11 +12,11 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from urllib.parse import urlencode
 
 from plaza_server.platforms.bill_files import PACKED_MAX
 from plaza_server.platforms.bills import BillAnswer, BillAt, BillHere, NotYet
 from plaza_server.platforms.calls import HttpAnswer, HttpCall, Signer
+from plaza_server.platforms.forms import form_body
 from plaza_server.platforms.unionpay.bill import parse_bill
 from plaza_server.platforms.unionpay.codec import UnionpayConfig
 from plaza_server.platforms.unionpay.envelope import (
@@ -78,7 +78,7 @@ class UnionpayBillCalls:
             "fileType": "00",
         }
         pairs[SIGNATURE] = base64.b64encode(self._sign(text_to_sign(pairs))).decode("ascii")
-        body = urlencode(pairs).encode("ascii")
+        body = form_body(pairs)
         return HttpCall(method="POST", url=self._file_url, headers=_HEADERS, body=body)
 
     def read(self, day: str, answer: HttpAnswer, *, now_ms: int) -> BillAnswer:
