@@ -2,13 +2,14 @@
 
 A lane tells of a degraded mode in two ways of its own: a notice when it begins and ends, and its
 state, once a second, while it lasts. They must agree within the two seconds that design.md section
-5 gives. What a screen or the display shows of it is for the wires world's own tests.
+5 gives. Both say by the lane's own clock when they were made, and by that they are judged: a notice
+is kept until it gets through, minutes later where the broker was gone, and a state that nobody
+heard proves nothing. What a screen or the display shows of it is for the wires world's own tests.
 """
 
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Any
 from simulator.auditor.evidence import Evidence
 from simulator.auditor.money import bodies
 
-VISIBLE_US = 2_000_000
+VISIBLE_MS = 2_000
 """A degraded mode is seen this long after its detection at the latest."""
 SILENT_MODE = "no_broker"
 """Heard of only when it is over: the channel that would show it is the one that is gone."""
@@ -37,54 +38,55 @@ class _Boot:
     """What one life of a lane said."""
 
     states: list[tuple[int, frozenset[str]]] = field(default_factory=list)
-    """(heard at, names of the degraded modes), in order."""
+    """(made at, names of the degraded modes), as heard. Milliseconds of the lane's clock."""
     began: list[tuple[int, int, str]] = field(default_factory=list)
-    """(heard at, number of the notice, mode)."""
-    ended: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    """Mode -> numbers of the notices that it is over."""
+    """(made at, number of the notice, mode)."""
+    ended: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    """Mode -> (number of the notice that it is over, made at)."""
 
 
 def a2_visible(seen: Evidence) -> Iterator[str]:
     """Every degraded mode has name, reason and start, and the lane's state shows it in time."""
     boots: dict[tuple[str, str], _Boot] = defaultdict(_Boot)
-    for at_us, topic, body in _told_by_lanes(seen):
+    for topic, body in _told_by_lanes(seen):
         boot = boots[str(body.get("lane_id")), str(body.get("boot_id"))]
         if topic == "state":
             modes = body.get("degraded") or []
             for mode in modes:
                 if not (mode.get("name") and mode.get("reason") and mode.get("since_ms")):
                     yield f"lane {body.get('lane_id')}: a degraded mode without a reason: {mode}"
-            boot.states.append((at_us, frozenset(str(mode.get("name")) for mode in modes)))
+            names = frozenset(str(mode.get("name")) for mode in modes)
+            boot.states.append((body["utc_ms"], names))
         else:
-            _take_notice(boot, at_us, body)
+            _take_notice(boot, body)
     for (lane, _), boot in sorted(boots.items()):
-        for at_us, number, mode in boot.began:
-            if _hidden(boot, at_us, number, mode):
-                yield f"lane {lane}: {mode} began at {at_us} us and no state showed it"
+        for at_ms, number, mode in boot.began:
+            if _hidden(boot, at_ms, number, mode):
+                yield f"lane {lane}: {mode} began at {at_ms} ms of its clock, no state showed it"
 
 
-def _take_notice(boot: _Boot, at_us: int, body: dict[str, Any]) -> None:
+def _take_notice(boot: _Boot, body: dict[str, Any]) -> None:
     verb, _, mode = str(body.get("name")).partition("_")
     if verb == "degraded" and mode != SILENT_MODE:
-        boot.began.append((at_us, int(body["number"]), mode))
+        boot.began.append((body["utc_ms"], int(body["number"]), mode))
     elif verb == "restored":
-        boot.ended[mode].append(int(body["number"]))
+        boot.ended[mode].append((int(body["number"]), body["utc_ms"]))
 
 
-def _hidden(boot: _Boot, at_us: int, number: int, mode: str) -> bool:
-    """Return whether the states around a notice knew nothing of it.
+def _hidden(boot: _Boot, began_ms: int, number: int, mode: str) -> bool:
+    """Return whether the states made in the two seconds after a mode began knew nothing of it.
 
-    A lane that was not heard in that time proves nothing, nor does a mode that was over before the
-    notice got through: its end is the next thing told of it.
+    No state of that time heard: no channel worked, or the mode was over before the next one.
     """
-    first = bisect_right(boot.states, (at_us - VISIBLE_US, frozenset()))
-    near = [each for each in boot.states[first:] if each[0] <= at_us + VISIBLE_US]
-    if not any(heard > at_us for heard, _ in near) or any(mode in modes for _, modes in near):
-        return False
-    return not any(end > number for end in boot.ended[mode])
+    _, over_ms = min(
+        (end for end in boot.ended[mode] if end[0] > number), default=(0, began_ms + VISIBLE_MS)
+    )
+    last_ms = min(over_ms - 1, began_ms + VISIBLE_MS)
+    told = [modes for made_ms, modes in boot.states if began_ms < made_ms <= last_ms]
+    return bool(told) and not any(mode in modes for modes in told)
 
 
-def _told_by_lanes(seen: Evidence) -> Iterator[tuple[int, str, dict[str, Any]]]:
+def _told_by_lanes(seen: Evidence) -> Iterator[tuple[str, dict[str, Any]]]:
     for tapped in seen.tapped:
         topic = tapped.channel.rpartition("/")[2]
         if not tapped.channel.startswith("toll/") or topic not in ("state", "event"):
@@ -93,8 +95,8 @@ def _told_by_lanes(seen: Evidence) -> Iterator[tuple[int, str, dict[str, Any]]]:
             body = json.loads(tapped.text)
         except ValueError:
             continue
-        if isinstance(body, dict) and body.get("boot_id"):
-            yield tapped.at_us, topic, body
+        if isinstance(body, dict) and body.get("boot_id") and isinstance(body.get("utc_ms"), int):
+            yield topic, body
 
 
 def a3_bounded(seen: Evidence) -> Iterator[str]:

@@ -416,7 +416,7 @@ class Stack:
             return f"vehicles {vehicles}"
         for lane in self.plan.lanes:
             try:
-                left = self._lane_restless(lane)
+                left = self.lane_restless(lane)
             except (OSError, HTTPException, ApiError, PortError) as error:
                 left = repr(error)
             if left:
@@ -431,7 +431,11 @@ class Stack:
             return f"plaza: {error!r}"
         return f"{open_orders} open orders" if open_orders else ""
 
-    def _lane_restless(self, lane: str) -> str:
+    def lane_restless(self, lane: str) -> str:
+        """Return what still moves in one lane, empty where every vehicle's record is at the plaza.
+
+        Raises: ApiError, OSError, PortError: it does not answer.
+        """
         if not self.lane(lane).up.is_set():
             return "is down"
         unsent = self.health(lane)["unsent_records"]

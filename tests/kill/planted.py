@@ -1,17 +1,20 @@
-"""Runs a production program that kills itself with SIGKILL at one planned point of a payment.
+"""Runs a production program that kills itself with SIGKILL at one planned point of its work.
 
     python -m tests.kill.planted lane-controller --plan FILE -- run lane.toml
 
 One function of the store (a commit) and one of the HTTP client (a send) are wrapped; the program
-itself has no switch. Counting begins with a payment: in the lane at the commit of a scanned code,
-in the plaza at the commit of a new order; the plan is read then. A plan is one JSON object::
+itself has no switch. Counting begins with a piece of work: in the lane at the commit of a scanned
+code, in the plaza at the commit of a new order or claim, or as a day's bill is asked for; the plan
+is read then. A plan is one JSON object::
 
-    {"at": "commit" | "send", "number": 1.., "when": "before" | "sent" | "after"}
+    {"at": "commit" | "send", "name": ..., "number": 1.., "when": "before" | "sent" | "after"}
 
 ``before``: nothing of it was done; ``sent``: the request is out, its answer is not here; ``after``:
-it is durable, or answered, and nobody in the program knows. A plan is spent when it strikes, so the
-program that is started again lives on. Without a plan the points are only written down, one line
-each, to ``FILE.points``.
+it is durable, or answered, and nobody in the program knows. ``name`` says which commit or send: the
+kind of a unit or of a request, so that a retry or a poll on a slow machine moves no other point;
+``number`` counts each moment of each name by itself, so the first answer is number 1 also where the
+first request had none. A plan is spent when it strikes, so the program that is started again lives
+on. Without a plan the points are only written down, one line each, to ``FILE.points``.
 """
 
 from __future__ import annotations
@@ -21,8 +24,10 @@ import asyncio
 import importlib
 import json
 import os
+import re
 import signal
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
@@ -39,35 +44,35 @@ class Killer:
         self._path = plan
         self._points = plan.with_name(f"{plan.name}.points")
         self._plan: dict[str, Any] | None = None
-        self._counts: dict[str, int] | None = None
+        self._counts: Counter[tuple[str, str, str]] | None = None
 
     def begin(self) -> None:
-        """A payment begins: count from here, for the plan that is there now."""
-        self._counts = {"commit": 0, "send": 0}
+        """A piece of work begins: count from here, for the plan that is there now."""
+        self._counts = Counter()
         self._plan = None
         if self._path.exists():
             self._plan = json.loads(self._path.read_text())
 
-    def next(self, at: str) -> int:
-        """Return the number of this point, 0 before any payment."""
+    def reach(self, at: str, names: Iterable[str], when: str, label: str = "") -> None:
+        """Be at a point, by each of its names; do not return from the planned one."""
         if self._counts is None:
-            return 0
-        self._counts[at] += 1
-        return self._counts[at]
-
-    def reach(self, at: str, number: int, when: str, label: str) -> None:
-        """Be at a point; do not return from the planned one."""
-        if number == 0:
             return
-        point = {"at": at, "number": number, "when": when}
-        struck = point == self._plan
-        line = json.dumps({**point, "label": label, "struck": struck}) + "\n"
-        file = os.open(self._points, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.write(file, line.encode())
-        os.close(file)
+        struck = False
+        for name in names:
+            self._counts[at, name, when] += 1
+            number = self._counts[at, name, when]
+            point = {"at": at, "name": name, "number": number, "when": when}
+            planned = point == self._plan
+            struck = struck or planned
+            self._note({**point, "label": label, "struck": planned})
         if struck:
             self._path.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def _note(self, line: dict[str, Any]) -> None:
+        file = os.open(self._points, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.write(file, (json.dumps(line) + "\n").encode())
+        os.close(file)
 
 
 def plant(module: str, plan: Path) -> None:
@@ -94,18 +99,17 @@ def _plant_lane(killer: Killer) -> None:
         bodies = [unit.body for unit in units if isinstance(unit, row.AppendEvent)]
         if any(b'"CodeScanned"' in body for body in bodies):
             killer.begin()
-        number = killer.next("commit")
         label = "+".join(sorted({type(unit).__name__ for unit in units}))
-        killer.reach("commit", number, "before", label)
+        killer.reach("commit", ("any",), "before", label)
         commit(self, units)
-        killer.reach("commit", number, "after", label)
+        killer.reach("commit", ("any",), "after", label)
 
     async def planted_exchange(self: PlazaLink, http: Any, context: Any) -> Any:
-        money = http.path.startswith(("/v1/payments", "/v1/records"))
-        if not money:
+        path = http.path.partition("?")[0].split("/")
+        if path[2] not in ("payments", "records"):
             return await exchange(self, http, context)
-        label = f"{http.method} {http.path.split('/')[2].partition('?')[0]}"
-        return await _send(killer, label, lambda: exchange(self, http, context))
+        name = f"{http.method} {path[4] if len(path) > 4 else path[2]}"
+        return await _send(killer, name, lambda: exchange(self, http, context))
 
     LaneStore.commit = planted_commit  # type: ignore[method-assign]
     PlazaLink._exchange = planted_exchange  # type: ignore[method-assign]
@@ -113,44 +117,64 @@ def _plant_lane(killer: Killer) -> None:
 
 def _plant_plaza(killer: Killer) -> None:
     from plaza_server.platforms.client import HttpPlatformClient
-    from plaza_server.rules.units import ApplyFact, AskCancel, OpenOrder, TakeRecords, Unit
-    from plaza_server.shell import serve
+    from plaza_server.rules import units as unit
+    from plaza_server.rules.bill_units import EndReconciliation, ImportBill, LookAtNumbers
+    from plaza_server.rules.claims_units import ApplyClaim, AskRefund, DecideClaim
+    from plaza_server.shell import bills, serve
 
-    MONEY = (OpenOrder, ApplyFact, AskCancel, TakeRecords)  # noqa: N806
+    begins = (unit.OpenOrder, AskRefund)
+    # What else is committed comes by the clock: sweeps, alarms, leases.
+    orders = (*begins, unit.ApplyFact, unit.AskCancel, unit.TakeRecords)
+    money = (*orders, DecideClaim, ApplyClaim, ImportBill, LookAtNumbers, EndReconciliation)
     commit_group = vars(serve)["commit_group"]
     send = HttpPlatformClient._send
+    exchange = vars(bills)["_exchange"]
+    close_day = bills.BillDesk.close_day
 
-    def planted_commit(engine: Any, groups: Sequence[Sequence[Unit]]) -> Any:
-        units = [unit for group in groups for unit in group]
-        if any(isinstance(unit, OpenOrder) for unit in units):
+    def planted_commit(engine: Any, groups: Sequence[Sequence[unit.Unit]]) -> Any:
+        units = [each for group in groups for each in group]
+        if any(isinstance(each, begins) for each in units):
             killer.begin()
-        money = any(isinstance(unit, MONEY) for unit in units)
-        number = killer.next("commit") if money else 0
-        label = "+".join(sorted({type(unit).__name__ for unit in units}))
-        killer.reach("commit", number, "before", label)
+        names = [type(each).__name__ for each in units if isinstance(each, money)]
+        killer.reach("commit", names, "before")
         results = commit_group(engine, groups)
-        killer.reach("commit", number, "after", label)
+        killer.reach("commit", names, "after")
         return results
 
     async def planted_send(self: HttpPlatformClient, call: Any, *, limit_ms: int) -> Any:
         if b"PROBE" in call.body or "PROBE" in call.url:
             # About no order: it comes by the clock, not by a payment.
             return await send(self, call, limit_ms=limit_ms)
-        return await _send(killer, "platform call", lambda: send(self, call, limit_ms=limit_ms))
+        return await _send(killer, _name_of(call), lambda: send(self, call, limit_ms=limit_ms))
+
+    async def planted_exchange(session: Any, call: Any) -> Any:
+        return await _send(killer, _name_of(call), lambda: exchange(session, call))
+
+    async def planted_close(self: bills.BillDesk, *day: Any, **more: Any) -> Any:
+        killer.begin()
+        return await close_day(self, *day, **more)
 
     vars(serve)["commit_group"] = planted_commit
+    vars(bills)["_exchange"] = planted_exchange
     HttpPlatformClient._send = planted_send  # type: ignore[method-assign]
+    bills.BillDesk.close_day = planted_close  # type: ignore[method-assign]
 
 
-async def _send(killer: Killer, label: str, send: Callable[[], Awaitable[Any]]) -> Any:
-    number = killer.next("send")
-    killer.reach("send", number, "before", label)
-    token = _in_flight.set(lambda: killer.reach("send", number, "sent", label))
+def _name_of(call: Any) -> str:
+    """Return what a call to Alipay asks for."""
+    found = re.search(rb"method=alipay\.([a-z.]+)", call.body)
+    return found.group(1).decode() if found else "download"
+
+
+async def _send(killer: Killer, name: str, send: Callable[[], Awaitable[Any]]) -> Any:
+    killer.reach("send", (name,), "before")
+    token = _in_flight.set(lambda: killer.reach("send", (name,), "sent"))
     try:
         answer = await send()
     finally:
         _in_flight.reset(token)
-    killer.reach("send", number, "after", label)
+    if not isinstance(answer, str):  # Evidence of a call that brought no answer.
+        killer.reach("send", (name,), "after")
     return answer
 
 

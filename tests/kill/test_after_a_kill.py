@@ -58,7 +58,7 @@ def last_record(stack: Stack) -> Any:
 @pytest.mark.long
 def test_the_resolver_finds_a_charge_whose_answer_died_with_the_plaza(stack: Stack) -> None:
     """The plaza dies between the platform's charge and its own commit; the charge is found."""
-    plan(stack, "plaza", at="send", number=1, when="after")
+    plan(stack, "plaza", at="send", name="trade.pay", number=1, when="after")
     deaths = len(stack.plaza.statuses)
     car = stack.site.spawn(LANE)
     until(lambda: len(stack.plaza.statuses) > deaths, "the plaza to die")
@@ -142,7 +142,7 @@ def test_a_car_that_paid_and_left_while_the_lane_was_down_keeps_what_it_paid(
     stack: Stack,
 ) -> None:
     """The boom was up for it; the next car in its place is a passage of its own and pays itself."""
-    plan(stack, f"lane {LANE}", at="commit", number=6, when="after")
+    plan(stack, f"lane {LANE}", at="commit", name="any", number=6, when="after")
     lane = stack.lane(LANE)
     deaths = len(lane.statuses)
     records = len(stack.records())

@@ -11,16 +11,20 @@ from tests.simulator.auditor import runs
 MODE = {"name": "no_plaza", "reason": "the plaza does not answer", "since_ms": 1}
 
 
-def state(at_s: float, *modes: object, boot: str = "b1") -> Tapped:
-    """Return a lane's state heard at that second."""
-    body = {"lane_id": "001", "boot_id": boot, "degraded": list(modes)}
-    return Tapped(at_us=int(at_s * 1e6), channel="toll/330101/001/state", text=json.dumps(body))
+def state(at_s: float, *modes: object, boot: str = "b1", heard_s: float | None = None) -> Tapped:
+    """Return a lane's state made at that second, heard then or later."""
+    utc_ms = int(at_s * 1e3)
+    body = {"lane_id": "001", "boot_id": boot, "utc_ms": utc_ms, "degraded": list(modes)}
+    heard_us = int((at_s if heard_s is None else heard_s) * 1e6)
+    return Tapped(at_us=heard_us, channel="toll/330101/001/state", text=json.dumps(body))
 
 
-def notice(at_s: float, name: str, number: int) -> Tapped:
-    """Return a lane's notice heard at that second."""
-    body = {"lane_id": "001", "boot_id": "b1", "name": name, "number": number}
-    return Tapped(at_us=int(at_s * 1e6), channel="toll/330101/001/event", text=json.dumps(body))
+def notice(at_s: float, name: str, number: int, *, heard_s: float | None = None) -> Tapped:
+    """Return a lane's notice made at that second, heard then or later."""
+    utc_ms = int(at_s * 1e3)
+    body = {"lane_id": "001", "boot_id": "b1", "utc_ms": utc_ms, "name": name, "number": number}
+    heard_us = int((at_s if heard_s is None else heard_s) * 1e6)
+    return Tapped(at_us=heard_us, channel="toll/330101/001/event", text=json.dumps(body))
 
 
 def found(*tapped: Tapped) -> dict[str, int | None]:
@@ -30,11 +34,11 @@ def found(*tapped: Tapped) -> dict[str, int | None]:
 
 
 def test_a_mode_shown_in_time_is_well() -> None:
-    """The state before or after its notice shows it."""
-    assert found(state(9.9, MODE), notice(10, "degraded_no_plaza", 1), state(11)) == {
-        "A2": 0,
-        "A3": 0,
-    }
+    """The next state shows it, whichever of the two is heard first."""
+    shown = state(10.4, MODE)
+    for heard_s in (10, 10.5, 14):
+        told = notice(10, "degraded_no_plaza", 1, heard_s=heard_s)
+        assert found(state(9.9), told, shown, state(13)) == {"A2": 0, "A3": 0}
     assert found(notice(10, "degraded_no_plaza", 1), state(11.9, MODE))["A2"] == 0
 
 
@@ -44,15 +48,37 @@ def test_a_mode_no_state_shows_is_found() -> None:
     assert found(*hidden)["A2"] == 1
 
 
+def test_a_mode_no_state_showed_is_found_also_when_it_is_over() -> None:
+    """Its end long after, and a notice that came late, excuse nothing that was heard then."""
+    heard = (state(9), state(11), state(12))
+    told = (
+        notice(10, "degraded_no_plaza", 1, heard_s=40),
+        notice(30, "restored_no_plaza", 2, heard_s=40),
+    )
+    assert found(*heard, *told)["A2"] == 1
+
+
 def test_a_lane_that_is_not_heard_proves_nothing() -> None:
     """Its line is cut or it is dead; another life of it does not count."""
     assert found(notice(10, "degraded_no_plaza", 1), state(13), state(11, boot="b2"))["A2"] == 0
 
 
-def test_a_mode_that_was_over_before_it_was_heard_is_well() -> None:
-    """A late notice is followed by the one of its end."""
-    late = (notice(10, "degraded_no_plaza", 1), state(10.5), notice(11, "restored_no_plaza", 2))
-    assert found(*late)["A2"] == 0
+def test_a_mode_from_before_the_broker_was_back_is_not_held_against_what_is_heard_then() -> None:
+    """The notice was kept for minutes, its end has not got through yet, and the states of now are
+    of another time."""
+    late = notice(10, "degraded_no_plaza", 1, heard_s=40.6)
+    assert found(state(8), late, state(40.7), state(41.7))["A2"] == 0
+
+
+def test_a_state_from_before_the_mode_that_is_heard_late_proves_nothing() -> None:
+    """A busy machine delivers it after the notice, and the next one not in time."""
+    assert found(notice(10, "degraded_no_plaza", 1), state(9.9, heard_s=10.2))["A2"] == 0
+
+
+def test_a_mode_that_was_over_before_the_next_state_is_well() -> None:
+    """What is told of it is its beginning and its end."""
+    brief = (notice(10, "degraded_no_plaza", 1), notice(10.3, "restored_no_plaza", 2), state(10.5))
+    assert found(*brief)["A2"] == 0
     before = (notice(9, "restored_no_plaza", 1), notice(10, "degraded_no_plaza", 2), state(10.5))
     assert found(*before)["A2"] == 1
 
