@@ -10,18 +10,24 @@ heard proves nothing. What a screen or the display shows of it is for the wires 
 from __future__ import annotations
 
 import json
+import re
+from bisect import bisect_left
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.auditor.evidence import Evidence
+from simulator.auditor.evidence import Evidence, Tapped
 from simulator.auditor.money import bodies
 
 VISIBLE_MS = 2_000
 """A degraded mode is seen this long after its detection at the latest."""
 SILENT_MODE = "no_broker"
 """Heard of only when it is over: the channel that would show it is the one that is gone."""
+_WELL = '"degraded":[]'
+"""What the state of a lane without a degraded mode holds."""
+_MADE = re.compile(r'"utc_ms":(\d+)')
+"""When a state was made, by its lane."""
 MESSAGE_BYTES_MAX = 65_536
 """No message or answer is longer; a state is 1 kB, an upload of 100 records some 150 kB the other
 way."""
@@ -48,21 +54,36 @@ class _Boot:
 def a2_visible(seen: Evidence) -> Iterator[str]:
     """Every degraded mode has name, reason and start, and the lane's state shows it in time."""
     boots: dict[tuple[str, str], _Boot] = defaultdict(_Boot)
-    for topic, body in _told_by_lanes(seen):
-        boot = boots[str(body.get("lane_id")), str(body.get("boot_id"))]
-        if topic == "state":
-            modes = body.get("degraded") or []
-            for mode in modes:
-                if not (mode.get("name") and mode.get("reason") and mode.get("since_ms")):
-                    yield f"lane {body.get('lane_id')}: a degraded mode without a reason: {mode}"
-            names = frozenset(str(mode.get("name")) for mode in modes)
-            boot.states.append((body["utc_ms"], names))
-        else:
-            _take_notice(boot, body)
+    for body in _told_by_lanes(seen.tapped, "event"):
+        _take_notice(boots[_boot_of(body)], body)
+    begun = sorted({made_ms for boot in boots.values() for made_ms, _, _ in boot.began})
+    states = [each for each in seen.tapped if _matters(each, begun)]
+    for body in _told_by_lanes(states, "state"):
+        modes = body.get("degraded") or []
+        for mode in modes:
+            if not (mode.get("name") and mode.get("reason") and mode.get("since_ms")):
+                yield f"lane {body.get('lane_id')}: a degraded mode without a reason: {mode}"
+        names = frozenset(str(mode.get("name")) for mode in modes)
+        boots[_boot_of(body)].states.append((body["utc_ms"], names))
     for (lane, _), boot in sorted(boots.items()):
         for at_ms, number, mode in boot.began:
             if _hidden(boot, at_ms, number, mode):
                 yield f"lane {lane}: {mode} began at {at_ms} ms of its clock, no state showed it"
+
+
+def _boot_of(body: dict[str, Any]) -> tuple[str, str]:
+    return str(body.get("lane_id")), str(body.get("boot_id"))
+
+
+def _matters(tapped: Tapped, begun: list[int]) -> bool:
+    """Return whether a state can say anything: most are of a lane that is well, and made at no time
+    at which any mode began."""
+    made = _MADE.search(tapped.text) if _WELL in tapped.text else None
+    if made is None:
+        return True
+    made_ms = int(made.group(1))
+    next_begun = bisect_left(begun, made_ms - VISIBLE_MS)
+    return next_begun < len(begun) and begun[next_begun] < made_ms
 
 
 def _take_notice(boot: _Boot, body: dict[str, Any]) -> None:
@@ -86,17 +107,16 @@ def _hidden(boot: _Boot, began_ms: int, number: int, mode: str) -> bool:
     return bool(told) and not any(mode in modes for modes in told)
 
 
-def _told_by_lanes(seen: Evidence) -> Iterator[tuple[str, dict[str, Any]]]:
-    for tapped in seen.tapped:
-        topic = tapped.channel.rpartition("/")[2]
-        if not tapped.channel.startswith("toll/") or topic not in ("state", "event"):
+def _told_by_lanes(messages: Iterable[Tapped], topic: str) -> Iterator[dict[str, Any]]:
+    for tapped in messages:
+        if not tapped.channel.startswith("toll/") or not tapped.channel.endswith(f"/{topic}"):
             continue
         try:
             body = json.loads(tapped.text)
         except ValueError:
             continue
         if isinstance(body, dict) and body.get("boot_id") and isinstance(body.get("utc_ms"), int):
-            yield topic, body
+            yield body
 
 
 def a3_bounded(seen: Evidence) -> Iterator[str]:

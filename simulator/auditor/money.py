@@ -319,10 +319,13 @@ def m7_codes(seen: Evidence) -> Iterator[str]:
         if len(orders) > 1:
             yield f"{platform} code {number} served {len(orders)} orders"
     needles = [code.encode() for code in sorted(set(seen.codes)) if code]
-    for message in seen.tapped:
-        data = message.text.encode()
-        if any(needle in data for needle in needles):
-            yield f"a pay code in clear on {message.channel}"
+    everything = "\n".join([message.text for message in seen.tapped]).encode()
+    if any(needle in everything for needle in needles):
+        # In one of them, then: in all at once is found ten times as fast as in each.
+        for message in seen.tapped:
+            data = message.text.encode()
+            if any(needle in data for needle in needles):
+                yield f"a pay code in clear on {message.channel}"
     for source in seen.texts:
         if any(needle in source.data for needle in needles):
             yield f"a pay code in clear in {source.name}"

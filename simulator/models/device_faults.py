@@ -142,12 +142,19 @@ class TroubleBoard:
     def __init__(self, kinds: frozenset[DeviceFault]) -> None:
         self._kinds = kinds
         self._board: dict[int, _Armed] = {}
+        self._known: set[DeviceFault] = set()
+        """Kinds that were ever armed: of the others nothing needs to be looked for."""
         self._next_id = 1
 
     @property
     def kinds(self) -> frozenset[DeviceFault]:
         """Return the faults this device can have."""
         return self._kinds
+
+    @property
+    def untouched(self) -> bool:
+        """Return whether nothing was ever armed: nothing can act, and nothing is counted."""
+        return not self._known
 
     def inject(self, trouble: DeviceTrouble, now_ns: int) -> int:
         """Arm *trouble* and return its number.
@@ -167,6 +174,7 @@ class TroubleBoard:
         until = None if trouble.for_ms is None else now_ns + trouble.for_ms * 1_000_000
         entry = _Armed(fault_id=self._next_id, trouble=trouble, until_ns=until)
         self._board[entry.fault_id] = entry
+        self._known.add(trouble.kind)
         self._next_id += 1
         return entry.fault_id
 
@@ -196,6 +204,8 @@ class TroubleBoard:
 
     def draw(self, kind: DeviceFault, now_ns: int, *, where: str = "") -> DeviceTrouble | None:
         """Return the oldest armed fault of *kind* that speaks of *where*, and count it as fired."""
+        if kind not in self._known:
+            return None
         for entry in self._board.values():
             trouble = entry.trouble
             if trouble.kind is kind and trouble.where in ("", where) and entry.armed(now_ns):
@@ -208,7 +218,7 @@ class TroubleBoard:
 
     def standing(self, kind: DeviceFault, now_ns: int, *, where: str = "") -> bool:
         """Return whether a fault of *kind* holds now, and count it as fired."""
-        return self.draw(kind, now_ns, where=where) is not None
+        return kind in self._known and self.draw(kind, now_ns, where=where) is not None
 
     def delay_ns(self, now_ns: int, *, where: str = "") -> int:
         """Return how much longer than usual the device takes now."""
@@ -217,6 +227,8 @@ class TroubleBoard:
 
     def holds(self, kind: DeviceFault, now_ns: int, *, where: str = "") -> DeviceTrouble | None:
         """Return what ``draw`` would, without counting it."""
+        if kind not in self._known:
+            return None
         for entry in self._board.values():
             trouble = entry.trouble
             if trouble.kind is kind and trouble.where in ("", where) and entry.armed(now_ns):

@@ -49,6 +49,10 @@ class Transfer:
     """How much later than usual the answer comes."""
 
 
+_WELL = Transfer(arrives=True, answered=True, corrupted=False, delay_ns=0)
+_READ = {False: Reading.OFF, True: Reading.ON}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring:
     """Which module holds which point and output; all on one module unless said otherwise."""
@@ -114,6 +118,8 @@ class IoModules:
 
     def transfer(self, module: str, now_ns: int) -> Transfer:
         """Return what becomes of one request to *module*, sent now."""
+        if self._board.untouched:
+            return _WELL
         draw = self._board.standing
         arrives = self.answers(module, now_ns)
         arrives = arrives and not draw(DeviceFault.DROPPED, now_ns, where=module)
@@ -125,7 +131,10 @@ class IoModules:
     def energised(self, point: Point, now_ns: int) -> bool:
         """Return the current on *point*'s input as its module sees it."""
         self._plant.catch_up(now_ns // 1_000)
-        on = self._plant.inputs(self.lane).get(point, False)
+        return self._level(point, self._plant.inputs(self.lane).get(point, False), now_ns)
+
+    def _level(self, point: Point, on: bool, now_ns: int) -> bool:
+        """Return the current on an input whose point is truly *on*."""
         if not on and self.hears_beside(point, now_ns):
             assert self.beside is not None, "crosstalk comes from a lane"
             on = self._plant.inputs(self.beside).get(point, False)
@@ -150,21 +159,40 @@ class IoModules:
 
     def reading(self, point: Point, now_ns: int) -> Reading:
         """Return what a driver makes of *point*: UNKNOWN where its module does not answer."""
+        self._plant.catch_up(now_ns // 1_000)
+        return self._reading(point, self._plant.inputs(self.lane).get(point, False), now_ns)
+
+    def _reading(self, point: Point, on: bool, now_ns: int) -> Reading:
         if not self.answers(self.wiring.module_of(point), now_ns):
             return Reading.UNKNOWN
-        level = self.energised(point, now_ns)
+        level = self._level(point, on, now_ns)
         live_is_off = point in DETECTORS
         return Reading.OFF if level == live_is_off else Reading.ON
 
     def samples(self, now_ns: int) -> tuple[InputSample, ...]:
         """Return all points of the lane, read at *now_ns*, in order of name."""
+        self._plant.catch_up(now_ns // 1_000)
+        truth = sorted(self._plant.inputs(self.lane).items())
+        if self._board.untouched and not self.wiring.energised_occupied:
+            return tuple(
+                [
+                    InputSample(point=point, reading=_READ[on], read_at_ns=now_ns)
+                    for point, on in truth
+                ]
+            )
         return tuple(
-            InputSample(point=point, reading=self.reading(point, now_ns), read_at_ns=now_ns)
-            for point in sorted(self._plant.inputs(self.lane))
+            [
+                InputSample(
+                    point=point, reading=self._reading(point, on, now_ns), read_at_ns=now_ns
+                )
+                for point, on in truth
+            ]
         )
 
     def next_change_ns(self, now_ns: int) -> int | None:
         """Return when a reading may change next without an edge of the plant, or None."""
+        if self._board.untouched:
+            return None
         changes = []
         ends = self._board.next_change_ns(now_ns)
         if ends is not None:

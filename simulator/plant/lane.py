@@ -90,6 +90,10 @@ class LaneRoad:
             display_green=self.display_green,
         )
 
+    def sight(self) -> tuple[tuple[str, ...], bool, bool]:
+        """Return the display's lines, whether the boom is up and the pass lamp green."""
+        return self.display, self.up, self.levels.get(Output.LANE_GREEN, False)
+
     def points(self) -> dict[Point, bool]:
         """Return the true state of every point of this lane."""
         points = {

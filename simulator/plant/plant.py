@@ -282,6 +282,11 @@ class Plant:
         """Return what a driver at the window sees now."""
         return self._lanes[lane].view(self._now)
 
+    def sight(self, lane: LaneId) -> tuple[tuple[str, ...], bool, bool]:
+        """Return what a driver goes by, the part of ``view`` that is asked after every change: the
+        display's lines, whether the boom is up, whether the pass lamp is green."""
+        return self._lanes[lane].sight()
+
     def inputs(self, lane: LaneId) -> dict[Point, bool]:
         """Return the true state of every point of a lane, without any device's faults."""
         return self._lanes[lane].points()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from lane_controller.store import LaneStore
 from lane_controller.store.database import connect
 from plaza_server.rules.units import AddEntry, AddLane, Unit
 from plaza_server.store import commit_group, open_store
-from simulator.auditor.evidence import Evidence
+from simulator.auditor.evidence import AuditedRecord, Evidence
 from simulator.models.camera import PlateCameraModel
 from simulator.models.display import FeeDisplayModel
 from simulator.models.etc_reader import EtcReaderModel
@@ -394,29 +394,24 @@ def result_of(world: World, *, at_rest: bool, judged: bool) -> WorldResult:
     Args:   at_rest: nothing is left to do. judged: everybody had time to end their work, so what
             has not ended is held against them.
     """
+    evidence = gather(world, at_rest=judged)
     return WorldResult(
         seed=world.seed,
         trace_hash=world.heap.trace_hash,
         vehicles=sum(world.site.is_gone(car.vehicle.vehicle_id) for car in world.site.cars),
-        by_tender=_by_tender(world),
+        by_tender=_by_tender(evidence.lane_records),
         open_orders=world.open_orders,
         unsent_records=world.unsent_records,
         at_rest=at_rest,
         events=world.heap.events,
         world_ns=world.heap.now_ns,
         fault_kinds=tuple(sorted(world.fault_kinds)),
-        evidence=gather(world, at_rest=judged),
+        evidence=evidence,
     )
 
 
-def _by_tender(world: World) -> dict[str, int]:
-    counts: Counter[str] = Counter()
-    for lane in sorted(world.lanes):
-        store = world.lanes[lane].outside.store
-        anchor = store.image().anchor
-        records = () if anchor is None else store.records_after(anchor.epoch, 0, anchor.seq)
-        for sealed in records:
-            counts[_tender_of(sealed.body)] += 1
+def _by_tender(records: Iterable[AuditedRecord]) -> dict[str, int]:
+    counts = Counter(_tender_of(record.body) for record in records)
     return dict(sorted(counts.items()))
 
 

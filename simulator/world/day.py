@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from simulator.auditor import audit, barrier, money
-from simulator.auditor.evidence import Tapped, TextSource
+from simulator.auditor.evidence import TextSource
 from simulator.plant import LogEntry
 from simulator.world.arrivals import Profile, arrivals
 from simulator.world.build import LIVENESS_S, WorldConfig, build_world, expect_cars, lane_ids
@@ -127,10 +127,7 @@ class _Judge:
         taps = world.tap.take()
         self.most_tapped = max(self.most_tapped, len(taps))
         self._before, self.codes = self.codes, world.phones.take_codes()
-        tapped = tuple(
-            Tapped(at_us=us(tap.at_ns), channel=tap.channel, text=tap.text) for tap in taps
-        )
-        seen = replace(self._empty, tapped=tapped, codes=(*self._before, *self.codes))
+        seen = replace(self._empty, tapped=tuple(taps), codes=(*self._before, *self.codes))
         self._found("M7", list(money.m7_codes(seen)))
 
     def stores(self, at_rest: bool) -> None:

@@ -18,7 +18,6 @@ from simulator.auditor.evidence import (
     DriverStory,
     Evidence,
     Restart,
-    Tapped,
     TextSource,
 )
 from simulator.models.device_faults import DeviceFault
@@ -48,10 +47,7 @@ def gather(world: World, *, at_rest: bool) -> Evidence:
         orders=tuple(_orders(world)),
         transfers=tuple(_transfers(world)),
         claims=tuple(_claims(world)),
-        tapped=tuple(
-            Tapped(at_us=us(tap.at_ns), channel=tap.channel, text=tap.text)
-            for tap in world.tap.seen
-        ),
+        tapped=tuple(world.tap.seen),
         texts=_texts(world),
         codes=tuple(world.phones.codes),
         restarts=tuple(_restarts(world)),
@@ -175,10 +171,8 @@ def _bytes_of(engine: sa.Engine) -> bytes:
     with engine.connect() as connection:
         query = sa.text("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
         for table in connection.execute(query).scalars().all():
-            for row in connection.exec_driver_sql(f'SELECT * FROM "{table}"'):  # noqa: S608
-                parts += [
-                    value if isinstance(value, bytes) else str(value).encode() for value in row
-                ]
+            for row in connection.exec_driver_sql(f'SELECT * FROM "{table}"').cursor:  # noqa: S608
+                parts += [value if type(value) is bytes else str(value).encode() for value in row]
     return b"\n".join(parts)
 
 

@@ -32,19 +32,23 @@ class Heap:
 
     def schedule(self, at_ns: int, callback: Callback) -> None:
         """Call *callback* at that instant; a past one means now, after what is due already."""
+        if at_ns < self.now_ns:
+            at_ns = self.now_ns
         self._number += 1
-        heapq.heappush(self._entries, (max(at_ns, self.now_ns), self._number, callback))
+        heapq.heappush(self._entries, (at_ns, self._number, callback))
 
     def after(self, delay_ns: int, callback: Callback) -> None:
         """Call *callback* so many nanoseconds from now, 0 and up."""
         assert delay_ns >= 0, "nothing happens before its cause"
-        self.schedule(self.now_ns + delay_ns, callback)
+        self._number += 1
+        heapq.heappush(self._entries, (self.now_ns + delay_ns, self._number, callback))
 
     def run_until(self, at_ns: int) -> None:
         """Let everything happen up to and including that instant."""
         entries = self._entries
+        pop = heapq.heappop
         while entries and entries[0][0] <= at_ns:
-            self.now_ns, _, callback = heapq.heappop(entries)
+            self.now_ns, _, callback = pop(entries)
             self.events += 1
             callback()
         self.now_ns = max(self.now_ns, at_ns)

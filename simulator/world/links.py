@@ -9,9 +9,10 @@ delivers commands at least once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
 
+from simulator.auditor.evidence import Tapped
+from simulator.world.clock import us
 from simulator.world.faults import LineTrouble
 from simulator.world.heap import Heap
 from tolling.clock import NS_PER_MS
@@ -94,27 +95,18 @@ class Line:
         return [trouble for _, trouble in self._troubles]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tap:
-    """One message or answer as it was sent, for the auditor."""
-
-    at_ns: int
-    channel: str
-    text: str
-
-
 class Wiretap:
     """Everything that was published or answered in a run, in order."""
 
     def __init__(self, heap: Heap) -> None:
         self._heap = heap
-        self.seen: list[Tap] = []
+        self.seen: list[Tapped] = []
 
     def note(self, channel: str, text: str) -> None:
         """Keep one message."""
-        self.seen.append(Tap(at_ns=self._heap.now_ns, channel=channel, text=text))
+        self.seen.append(Tapped(at_us=us(self._heap.now_ns), channel=channel, text=text))
 
-    def take(self) -> list[Tap]:
+    def take(self) -> list[Tapped]:
         """Return everything seen so far and forget it."""
         taken, self.seen = self.seen, []
         return taken

@@ -7,7 +7,7 @@ the way goes on without it; the database is the world's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from simulator.world.clock import MachineClock
 from simulator.world.faults import KillAtStep, StepKind
@@ -15,9 +15,8 @@ from simulator.world.heap import Heap
 from tolling.clock import NS_PER_MS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One step a process has reached."""
+class Step(NamedTuple):
+    """One step a process has reached. A tuple: thousands are kept, and few are looked at."""
 
     number: int
     kind: StepKind
@@ -130,7 +129,7 @@ class Process:
     def reach(self, kind: StepKind, what: str) -> bool:
         """Note a step. Returns True where the process was killed at it: the caller stops there."""
         number = self._steps_forgotten + len(self.steps) + 1
-        self.steps.append(Step(number=number, kind=kind, what=what))
+        self.steps.append(Step(number, kind, what))
         kill = self._kills.get(number)
         if kill is None:
             return False

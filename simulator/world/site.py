@@ -33,7 +33,7 @@ from simulator.people import (
     Woken,
     read_display,
 )
-from simulator.plant import LaneGeometry, LaneView, Plant, PlantEdge, Vehicle, VehicleId, What
+from simulator.plant import LaneGeometry, Plant, PlantEdge, Vehicle, VehicleId, What
 from simulator.world.booth import Booth
 from simulator.world.clock import us
 from simulator.world.heap import Heap
@@ -320,11 +320,10 @@ class Site:
 
     def _look_all(self) -> None:
         for lane_id in sorted(self._lanes):
-            view = self.plant.view(lane_id)
-            key = _sight_key(view)
-            if self._looked.get(lane_id) == key:
+            seen = self.plant.sight(lane_id)
+            if self._looked.get(lane_id) == seen:
                 continue
-            self._looked[lane_id] = key
+            self._looked[lane_id] = seen
             sight = self._sight(lane_id)
             for number in self.plant.vehicles(lane_id):
                 found = self.plant.vehicle(number)
@@ -332,12 +331,12 @@ class Site:
                     self._give(self._aboard[number], sight)
 
     def _sight(self, lane_id: LaneId) -> Looks:
-        view = self.plant.view(lane_id)
+        display, boom_up, green = self.plant.sight(lane_id)
         return Looks(
             at_us=us(self._heap.now_ns),
-            display=read_display(view.display),
-            boom_up=view.boom_up,
-            green=view.lane_green,
+            display=read_display(display),
+            boom_up=boom_up,
+            green=green,
         )
 
     def _give(self, aboard: _Aboard, percept: Percept) -> None:
@@ -397,7 +396,3 @@ class Site:
                 self._give(aboard, Woken(at_us=us(self._heap.now_ns), timer=wake.timer))
 
         self._heap.schedule(wake.at_us * 1_000, due)
-
-
-def _sight_key(view: LaneView) -> tuple[object, ...]:
-    return (view.display, view.boom_up, view.lane_green)
