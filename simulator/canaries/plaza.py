@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from plaza_server.engine import Answer, CallKind, RecordsUploaded
 from plaza_server.engine.engine import PlazaEngine
 from plaza_server.engine.resolver import Resolver
 from plaza_server.engine.tasks import Job
-from plaza_server.platforms.alipay import codec
+from plaza_server.platforms.alipay.codec import AlipayCodec
+from plaza_server.platforms.calls import PlatformOrder
+from plaza_server.platforms.unionpay.codec import UnionpayCodec
+from plaza_server.platforms.wechat.codec import WechatCodec
 from plaza_server.rules import orders, schedule
 from plaza_server.rules.facts import OrderFact, QueryAnswered, RefundStarted
 from plaza_server.rules.limits import QUERY_DEADLINE_MS, SECOND_QUERY_AFTER_MS
 from plaza_server.rules.order_table import OrderEvent
 from plaza_server.rules.orders import Order
-from plaza_server.rules.outcomes import Closed, Paid, Refused, Unknown
+from plaza_server.rules.outcomes import Closed, Paid, PayOutcome, Refused, Unknown
 from plaza_server.rules.schedule import Planned, Step, Trail
 from simulator.canaries.planting import replaced
 from tolling.chain import anchor_of
@@ -25,17 +29,35 @@ from tolling.orders import NextStep, ReasonCode
 DAY_MS = 86_400_000
 
 
+@contextmanager
+def _pay_read(instead: Callable[[PlatformOrder], PayOutcome]) -> Iterator[None]:
+    """Let every platform's answer to pay that proves nothing be read as *instead* says."""
+    with ExitStack() as planted:
+        for codec in (AlipayCodec, WechatCodec, UnionpayCodec):
+            planted.enter_context(replaced(codec, "read", _reading(codec.read, instead)))
+        yield
+
+
+def _reading(honest: Any, instead: Callable[[PlatformOrder], PayOutcome]) -> Any:
+    def read(codec: Any, kind: CallKind, order: PlatformOrder, *given: Any, **named: Any) -> Any:
+        outcome = honest(codec, kind, order, *given, **named)
+        unknown = kind is CallKind.PAY and isinstance(outcome, Unknown)
+        return instead(order) if unknown else outcome
+
+    return read
+
+
 def unknown_read_as_refused() -> AbstractContextManager[None]:
     """An answer of the platform that proves nothing is taken as a refusal."""
-    honest = codec.read_pay
+    refused = Refused(reason=ReasonCode.PAYMENT_FAILED, next=NextStep.NEW_CODE)
+    return _pay_read(lambda order: refused)
 
-    def read_pay(*given: Any, **named: Any) -> Any:
-        outcome = honest(*given, **named)
-        if isinstance(outcome, Unknown):
-            return Refused(reason=ReasonCode.PAYMENT_FAILED, next=NextStep.NEW_CODE)
-        return outcome
 
-    return replaced(codec, "read_pay", read_pay)
+def unknown_read_as_paid() -> AbstractContextManager[None]:
+    """An answer of the platform that proves nothing is taken as a payment."""
+    return _pay_read(
+        lambda order: Paid(captured_fen=order.toll_fen, provider_txn_id="none", paid_at_ms=None)
+    )
 
 
 def late_capture_booked_as_revenue() -> AbstractContextManager[None]:
@@ -59,19 +81,6 @@ def promise_before_commit() -> AbstractContextManager[None]:
         engine._desk.emit(Answer(request_id=given.request_id, value=answer))
 
     return replaced(PlazaEngine, "_take_records", take_records)
-
-
-def unknown_read_as_paid() -> AbstractContextManager[None]:
-    """An answer of the platform that proves nothing is taken as a payment."""
-    honest = codec.read_pay
-
-    def read_pay(status: int, body: bytes, order: Order, **named: Any) -> Any:
-        outcome = honest(status, body, order, **named)
-        if isinstance(outcome, Unknown):
-            return Paid(captured_fen=order.toll_fen, provider_txn_id="none", paid_at_ms=None)
-        return outcome
-
-    return replaced(codec, "read_pay", read_pay)
 
 
 def cancel_believed_without_query() -> AbstractContextManager[None]:
