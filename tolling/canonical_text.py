@@ -22,6 +22,8 @@ MAX_INT = 2**63 - 1
 
 _quote: Callable[[str], str] = json.encoder.encode_basestring
 _Write = Callable[[Any], str]
+_STR_ALONE = frozenset({str})
+_NULL = "null"
 
 
 class _Writers(dict[type, _Write]):
@@ -71,7 +73,7 @@ def _bool_text(value: Any) -> str:
 
 def _null_text(value: Any) -> str:
     del value
-    return "null"
+    return _NULL
 
 
 def _str_text(value: Any) -> str:
@@ -99,10 +101,13 @@ def _set_text(value: Any) -> str:
 
 
 def _mapping_text(value: Any) -> str:
-    if not all(isinstance(key, str) for key in value):
+    if set(map(type, value)) <= _STR_ALONE:
+        items = sorted(value.items(), key=itemgetter(0))
+    elif all(isinstance(key, str) for key in value):
+        items = sorted([(str(key), item) for key, item in value.items()], key=itemgetter(0))
+    else:
         raise TypeError("mapping keys are text")
-    items = sorted([(str(key), item) for key, item in value.items()], key=itemgetter(0))
-    return "{" + ",".join([f"{_quote(key)}:{text_of(item)}" for key, item in items]) + "}"
+    return "{" + ",".join([f"{_quote(key)}:{_writers[type(v)](v)}" for key, v in items]) + "}"
 
 
 def _dataclass_writer(kind: Any) -> _Write:
@@ -118,7 +123,9 @@ def _dataclass_writer(kind: Any) -> _Write:
     def write(value: Any) -> str:
         return form % tuple(
             [
-                _quote(item) if type(item) is str else _writers[type(item)](item)
+                _quote(item)
+                if (its := type(item)) is str
+                else (_NULL if item is None else _writers[its](item))
                 for item in get(value)
             ]
         )

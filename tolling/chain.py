@@ -11,9 +11,11 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tolling.evolve import quick
 from tolling.ids import LaneId, PlazaId
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchor:
     """The end of a chain: which record was last, and its hash."""
@@ -27,6 +29,7 @@ class Anchor:
     """64 hex digits."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedRecord:
     """One record as it travels and is kept for ever."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 
+from tolling.evolve import quick
+
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 BEIJING = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -28,6 +30,7 @@ class ClockQuality(StrEnum):
     """Never compared, or found wrong: the tariff in force stays, records are marked."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WallTime:
     """An instant with its quality."""

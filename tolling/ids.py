@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import NewType
 
+from tolling.evolve import quick
+
 PlazaId = NewType("PlazaId", str)
 """Six digits, the toll plaza."""
 LaneId = NewType("LaneId", str)
@@ -35,6 +37,7 @@ _TRADE = re.compile(r"(\d{21})A(\d{2})", re.ASCII)
 _REFUND = re.compile(r"(\d{21}A\d{2})R(\d{2})", re.ASCII)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassageParts:
     """What a passage_id says."""

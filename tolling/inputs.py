@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tolling.clock import NS_PER_MS
+from tolling.evolve import quick
 
 
 class Point(StrEnum):
@@ -66,6 +67,7 @@ class Reading(StrEnum):
         return self is not Reading.OFF
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputSample:
     """One input, read once."""

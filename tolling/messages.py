@@ -12,6 +12,7 @@ from enum import StrEnum
 from tolling.alarms import AlarmCode, DegradedMode
 from tolling.chain import Anchor, SealedRecord
 from tolling.clock import ClockQuality
+from tolling.evolve import quick
 from tolling.ids import BootId, LaneId, OutTradeNo, PassageId, PlazaId
 from tolling.inputs import Reading
 from tolling.orders import NextStep, OrderState, ReasonCode
@@ -22,6 +23,7 @@ from tolling.vehicles import VehicleClass, VehicleKind
 # ---- lane -> plaza over HTTP ----
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRequest:
     """POST /v1/payments without its pay code. Same number and content again = same answer."""
@@ -42,6 +44,7 @@ class PaymentRequest:
     """How long the lane waits for this answer, 100..60,000."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentAnswer:
     """Answer of POST and GET /v1/payments and of cancel."""
@@ -101,6 +104,7 @@ class RecordsAnswer:
     """A ChainVerdict's value where a record was refused; the lane keeps it and all behind it."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolmentAnswer:
     """GET /v1/lanes/{lane_id}/epoch: the lane's epoch, and the end of its chain at the plaza."""
@@ -150,6 +154,7 @@ class OperatorAction(StrEnum):
     """Leave attended-only after a fault."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorCommand:
     """One order of a person, from the local operator port or from the plaza."""
@@ -180,6 +185,7 @@ class CommandOutcome(StrEnum):
     """Sent, but no readback came."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandResult:
     """Answer to an OperatorCommand."""
@@ -193,6 +199,7 @@ class CommandResult:
 # ---- telemetry over MQTT ----
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassageView:
     """What a page shows of one passage."""
@@ -211,6 +218,7 @@ class PassageView:
     """It is held until the attendant says where it entered."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneSnapshot:
     """toll/{plaza}/{lane}/state: retained, once a second and on every change that matters."""
@@ -239,6 +247,7 @@ class LaneSnapshot:
     passages_total: int = 0
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneNotice:
     """toll/{plaza}/{lane}/event: something that happened and needs no action."""
@@ -253,6 +262,7 @@ class LaneNotice:
     facts: dict[str, str] = field(default_factory=dict)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmNotice:
     """toll/{plaza}/{lane}/alarm: raised or cleared."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tolling.evolve import quick
 from tolling.money import Money
 from tolling.vehicles import VehicleClass
 
@@ -44,6 +45,7 @@ class PictureKind(StrEnum):
     """Help is coming."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisplayPicture:
     """One picture on the fee display and, where there is one, the voice."""

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from tolling.clock import ClockQuality, WallTime
 from tolling.errors import TariffGapError
+from tolling.evolve import quick
 from tolling.vehicles import EXEMPT_KINDS, VehicleClass, VehicleKind
 
 TOLL_MAX_FEN = 10_000_000
@@ -22,6 +23,7 @@ SETS_KEPT_MAX = 16
 """A lane keeps so many sets that the plaza no longer names; a tariff changes a few times a year."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffRow:
     """The toll from one entry station to this plaza for one class."""
@@ -71,6 +73,7 @@ class EntrySource(StrEnum):
     """Nothing known: the farthest entry, marked."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
     """The priced toll of one passage."""

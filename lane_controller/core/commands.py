@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tolling.alarms import AlarmCode
+from tolling.evolve import quick
 from tolling.ids import OutTradeNo, PassageId
 from tolling.inputs import Output
 from tolling.messages import CommandOutcome, PaymentRequest
@@ -28,6 +29,7 @@ class CommandClass(StrEnum):
     """With the group; nothing depends on it being first."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestWakeup:
     """Wakeup(timer_id) after a while; the same id again moves it. Answered by Wakeup."""
@@ -67,6 +69,7 @@ class LowerIfClear:
     """Ask the barrier driver to lower. Answered by LowerAnswered or BarrierFailed."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetOutput:
     """Set a lamp."""
@@ -179,6 +182,7 @@ class ClearAlarm:
     subject: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """Something happened that is worth knowing and needs no action."""

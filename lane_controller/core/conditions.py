@@ -235,9 +235,13 @@ def tariff_follows(draft: Draft) -> bool:
     if state.tariff is None or not state.tariffs:
         return False
     now = in_force(state.tariffs, current=state.tariff, now=draft.event.wall)
-    if now == state.tariff:
+    if now is state.tariff:
         return False
+    same = now == state.tariff
+    # The same content read from the journal is another object: compared once, not at every event.
     draft.put(tariff=now)
+    if same:
+        return False
     draft.note("tariff_in_force", f"{now.tariff_id} version {now.version}")
     return True
 
@@ -246,6 +250,8 @@ def phone_money_follows(draft: Draft) -> bool:
     """No phone money is a degraded mode with a name, whatever causes it."""
     possible = paying.phone_money_possible(draft)
     before = draft.state.degraded
+    if possible and not before:
+        return False
     if possible:
         draft.restore(Degraded.NO_PHONE_MONEY)
     else:

@@ -123,6 +123,8 @@ class Draft:
 
     def clear(self, code: AlarmCode, subject: str = "") -> None:
         """Clear an alarm that stands."""
+        if not self.state.alarms:
+            return
         standing = StandingAlarm(code=code.value, subject=subject)
         if standing in self.state.alarms:
             self.put(alarms=tuple(each for each in self.state.alarms if each != standing))
@@ -138,13 +140,16 @@ class Draft:
 
     def restore(self, name: Degraded) -> None:
         """Leave a degraded mode."""
-        left = tuple(mode for mode in self.state.degraded if mode.name is not name)
-        if left != self.state.degraded:
+        standing = self.state.degraded
+        left = tuple([mode for mode in standing if mode.name is not name])
+        if len(left) < len(standing):
             self.put(degraded=left)
             self.emit(cmd.Note(name=f"restored_{name}"))
 
     def mark_degraded(self) -> None:
         """Write the standing degraded modes onto the passages in the lane."""
+        if self.state.empty:
+            return
         names = {mode.name.value for mode in self.state.degraded}
         for slot in ("arriving", "leaving"):
             passage: Passage | None = getattr(self.state, slot)

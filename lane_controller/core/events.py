@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from tolling.clock import WallTime
 from tolling.devices import Device, EtcOutcome, EtcTag, Health
+from tolling.evolve import quick
 from tolling.ids import BootId, OutTradeNo, PassageId
 from tolling.inputs import LowerRefusal, Point, Reading
 from tolling.messages import EntryFound, OperatorCommand, PaymentAnswer
@@ -30,6 +31,7 @@ class Started:
     machine)."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputChanged:
     """An input reads differently, or for the first time."""
@@ -52,6 +54,7 @@ class BarrierFailed:
     raising: bool
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceChanged:
     """A device's health changed."""
@@ -248,6 +251,7 @@ Fact = (
 )
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One fact at its moment."""

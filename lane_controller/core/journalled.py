@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tolling.chain import Anchor, SealedRecord
+from tolling.evolve import quick
 from tolling.messages import AlarmNotice, LaneNotice
 
 
@@ -24,6 +25,7 @@ class OpenSegment:
     """Canonical bytes of the LaneState it begins with."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppendEvent:
     """One event of the present segment."""
@@ -68,6 +70,7 @@ class MarkUploaded:
     seq: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepNotice:
     """A notice or alarm for the broker, kept until acknowledged."""

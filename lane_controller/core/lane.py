@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from operator import attrgetter
 
 from lane_controller.core import commands as cmd
 from lane_controller.core import conditions, identify, interlock, outage, paying, people, presence
@@ -63,14 +64,18 @@ def initial_state(config: LaneConfig) -> LaneState:
     return LaneState(config=config)
 
 
+_MACHINES = tuple(Machine)
+_PLACE: dict[Machine, Callable[[LaneState], StrEnum]] = {
+    Machine.CONDITIONS: attrgetter("mode"),
+    Machine.INTERLOCK: attrgetter("boom"),
+    Machine.LEAVING: attrgetter("leaving_phase"),
+    Machine.ARRIVING: attrgetter("phase"),
+}
+
+
 def machine_state(state: LaneState, machine: Machine) -> StrEnum:
     """Return where one machine is."""
-    return {
-        Machine.CONDITIONS: state.mode,
-        Machine.INTERLOCK: state.boom,
-        Machine.LEAVING: state.leaving_phase,
-        Machine.ARRIVING: state.phase,
-    }[machine]
+    return _PLACE[machine](state)
 
 
 def step(state: LaneState, event: Event) -> tuple[LaneState, tuple[cmd.Command, ...]]:
@@ -83,7 +88,7 @@ def step(state: LaneState, event: Event) -> tuple[LaneState, tuple[cmd.Command, 
     if attended_only or isinstance(event.fact, FaultCaught):
         return step_safety(state, event)
     draft = Draft(state, event)
-    for machine in Machine:
+    for machine in _MACHINES:
         _step_machine(draft, machine)
     if isinstance(event.fact, Wakeup):
         _wake(draft, event.fact.timer_id)
@@ -126,11 +131,12 @@ def _is_reset(event: Event) -> bool:
 
 
 def _step_machine(draft: Draft, machine: Machine) -> None:
-    before = machine_state(draft.state, machine)
+    place = _PLACE[machine]
+    before = place(draft.state)
     row = TABLES[machine][type(draft.event.fact)][before]
     if isinstance(row, Go):
         row.handler(draft)
-        after = machine_state(draft.state, machine)
+        after = place(draft.state)
         assert after in row.to, f"{machine}: {before} -> {after} is not in the table"
     elif isinstance(row, Illegal):
         fact = type(draft.event.fact).__name__

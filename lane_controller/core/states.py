@@ -32,6 +32,7 @@ from lane_controller.core.limits import Limits
 from tolling.alarms import DegradedMode
 from tolling.clock import WallTime
 from tolling.devices import EtcTag, Health
+from tolling.evolve import quick
 from tolling.ids import BootId, LaneId, OutTradeNo, PassageId, PlazaId
 from tolling.inputs import Point, Reading
 from tolling.messages import CommandOutcome, EntryFound
@@ -141,6 +142,7 @@ class EtcPhase(StrEnum):
     PAID = "paid"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneOrder:
     """One payment order of a passage."""
@@ -163,6 +165,7 @@ class LaneOrder:
         return self.phase in OPEN_ORDER_PHASES
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
     """One vehicle in the lane."""
@@ -247,6 +250,7 @@ class LaneConfig:
         assert self.under_boom, "a boom without a detector under it is never lowered"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingAlarm:
     """One alarm that stands."""
@@ -336,11 +340,11 @@ class LaneState:
 
     def reading(self, point: Point) -> Reading:
         """Return the last reading of a point; UNKNOWN where it was never read."""
-        return self.inputs.get(point.value, Reading.UNKNOWN)
+        return self.inputs.get(point, Reading.UNKNOWN)
 
     def last_read(self, point: Point) -> Reading:
         """Return the last reading of a point that was one; UNKNOWN where there was none ever."""
-        return self.read.get(point.value, Reading.UNKNOWN)
+        return self.read.get(point, Reading.UNKNOWN)
 
     @property
     def empty(self) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from lane_controller.core import commands as cmd
 from lane_controller.core.journalled import Unit
+from tolling.evolve import quick
 from tolling.ids import OutTradeNo
 from tolling.messages import (
     AlarmNotice,
@@ -86,6 +87,7 @@ PlazaRequest = (
 # ---- effects ----
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """Make these units durable in one transaction, in order; answer Committed or CommitFailed."""
@@ -118,6 +120,7 @@ class DeviceCall:
     command: DeviceCommand
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlazaCall:
     """Call the plaza; answer PlazaAnswered or PlazaFailed with the same call_id."""
@@ -134,6 +137,7 @@ class DropCode:
     keyed_hash: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wake:
     """Feed TimerDue(timer_id) after a while; the same id again moves it."""
@@ -163,6 +167,7 @@ class PublishState:
     snapshot: LaneSnapshot
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishNotice:
     """Publish a notice or alarm at QoS 1; answer NoticeAcked or NoticeFailed."""

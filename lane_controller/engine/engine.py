@@ -151,19 +151,21 @@ class LaneEngine:
         )
 
     def _dispatch(self, what: inp.Input) -> None:
-        match what:
-            case inp.Start():
-                self._start(what)
-            case inp.Committed():
-                self._committed(what)
-            case inp.CommitFailed():
-                self._commit_failed(what)
+        match what:  # What comes most comes first.
             case inp.PlazaAnswered():
                 self._plaza_answered(what)
-            case inp.PlazaFailed():
-                self._plaza_failed(what)
             case inp.TimerDue():
                 self._timer_due(what.timer_id)
+            case inp.Committed():
+                self._committed(what)
+            case ev.InputChanged():
+                self._take(what)
+            case inp.Start():
+                self._start(what)
+            case inp.CommitFailed():
+                self._commit_failed(what)
+            case inp.PlazaFailed():
+                self._plaza_failed(what)
             case inp.StoreHasRoom():
                 self._room_again()
             case inp.PersonOrdered():

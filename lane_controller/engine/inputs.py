@@ -22,6 +22,7 @@ from lane_controller.core.events import (
     TollShown,
 )
 from tolling.clock import WallTime
+from tolling.evolve import quick
 from tolling.ids import BootId
 from tolling.messages import (
     EnrolmentAnswer,
@@ -73,6 +74,7 @@ class StoreHasRoom:
     """
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlazaAnswered:
     """The plaza answered; tariff sets are already checked (signature, hash, content)."""
@@ -100,6 +102,7 @@ class PlazaTrouble(StrEnum):
     """2xx with a body that is none, or a set that is not provably the plaza's."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlazaFailed:
     """The plaza brought no answer to a call."""
@@ -173,6 +176,7 @@ Input = (
 )
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamped:
     """One input at its moment."""

@@ -47,7 +47,7 @@ class Journal:
     def add(self, *units: Unit) -> None:
         """Make these durable with the next commit, in order."""
         self._units.extend(units)
-        self._urgent += sum(1 for unit in units if not isinstance(unit, PATIENT))
+        self._urgent += sum([not isinstance(unit, PATIENT) for unit in units])
 
     def hold(self, *effects: Effect) -> None:
         """Release these once everything added so far is durable."""

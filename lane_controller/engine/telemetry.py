@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 from lane_controller.core import commands as cmd
 from lane_controller.core.states import LaneState, OrderPhase, Passage
 from tolling.clock import NS_PER_MS, WallTime
+from tolling.devices import Health
 from tolling.messages import AlarmNotice, LaneNotice, LaneSnapshot, PassageView
 from tolling.orders import OrderState
 
@@ -57,11 +60,18 @@ def snapshot(
         arriving=passage_view(arriving, arriving.phase.value, at_ns) if arriving else None,
         leaving=passage_view(leaving, state.leaving_phase.value, at_ns) if leaving else None,
         degraded=state.degraded,
-        alarms=tuple(sorted({alarm.code for alarm in state.alarms})),
-        devices={name: health.value for name, health in sorted(state.devices.items())},
+        alarms=tuple(sorted({alarm.code for alarm in state.alarms})) if state.alarms else (),
+        devices=_words(tuple(state.devices.items())),
         unsent_records=unsent,
         passages_total=state.passages_total,
     )
+
+
+@functools.lru_cache(maxsize=64)
+def _words(devices: tuple[tuple[str, Health], ...]) -> dict[str, str]:
+    """Return devices and their health by name, for every snapshot the same object: nobody changes
+    it, and a device comes or goes once in a thousand of them."""
+    return {name: health.value for name, health in sorted(devices)}
 
 
 def summary(state: LaneState) -> tuple[object, ...]:

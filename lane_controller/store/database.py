@@ -7,14 +7,17 @@ damage a WAL file when it is reset (fixed in 3.51.3); there the journal mode is 
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import Any
 
 from pysqlite3 import dbapi2
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.schema import CreateTable
 
 from lane_controller.store.errors import journal_error
 from lane_controller.store.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
@@ -101,6 +104,16 @@ def _make_file(path: Path) -> None:
         ) from error
 
 
+@functools.cache
+def _tables() -> tuple[str, ...]:
+    """Return what makes every table that is missing, as text: a simulated lane opens a journal in
+    memory for every seed."""
+    return tuple(
+        str(CreateTable(table, if_not_exists=True).compile(dialect=dialect()))
+        for table in metadata.sorted_tables
+    )
+
+
 def _prepare(engine: Engine, where: str, *, read_only: bool, in_memory: bool) -> None:
     raw = engine.raw_connection()
     try:
@@ -127,6 +140,7 @@ def _prepare(engine: Engine, where: str, *, read_only: bool, in_memory: bool) ->
     finally:
         raw.close()
     with engine.begin() as connection:
-        metadata.create_all(connection)
+        for table in _tables():
+            connection.exec_driver_sql(table)
         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")

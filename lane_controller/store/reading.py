@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, func, select
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, func, select
 from sqlalchemy.dialects.sqlite import dialect
 
 from lane_controller.core.journalled import AppendEvent, JournalImage, OpenSegment
@@ -21,25 +23,40 @@ from tolling.chain import Anchor, SealedRecord, anchor_of
 from tolling.ids import LaneId, PlazaId
 from tolling.messages import AlarmNotice, LaneNotice
 
+
+def _text(statement: Select[Any]) -> str:
+    """Return a statement as SQLite's own text, made once: every passage's record is read by one
+    for its upload, and a start makes none of its statements anew."""
+    return str(statement.compile(dialect=dialect(paramstyle="named")))
+
+
 _BEHIND = (
     select(records)
     .where(records.c.epoch == bindparam("epoch"), records.c.seq > bindparam("after_seq"))
     .order_by(records.c.seq)
 )
-_RECORDS_AFTER = f"{_BEHIND.compile(dialect=dialect(paramstyle='named'))} LIMIT :most"
-"""As text, made once: every passage's record is read so for its upload."""
+_RECORDS_AFTER = f"{_text(_BEHIND)} LIMIT :most"
+_SEGMENTS = _text(select(segments.c.segment).order_by(segments.c.segment))
+_SEGMENT = _text(select(segments).where(segments.c.segment == bindparam("number")))
+_EVENTS = _text(
+    select(events).where(events.c.segment == bindparam("number")).order_by(events.c.number)
+)
+_LAST_EPOCH = _text(select(func.max(records.c.epoch)))
+_LAST_SEQ = _text(select(func.max(records.c.seq)).where(records.c.epoch == bindparam("epoch")))
+_UPLOADED = _text(select(uploads.c.seq).where(uploads.c.epoch == bindparam("epoch")))
+_COUNTER = _text(select(counters.c.value).where(counters.c.name == bindparam("counter")))
+_UNSEALED = _text(select(unsealed.c.number, unsealed.c.body).order_by(unsealed.c.number))
+_NOTICES = _text(select(notices.c.number, notices.c.body).order_by(notices.c.number))
 
 
 def read_segments(connection: Connection) -> tuple[int, ...]:
     """Return the numbers of the segments held, oldest first."""
-    return tuple(
-        connection.execute(select(segments.c.segment).order_by(segments.c.segment)).scalars()
-    )
+    return tuple(connection.exec_driver_sql(_SEGMENTS).scalars())
 
 
 def read_segment(connection: Connection, number: int) -> OpenSegment | None:
     """Return how a segment began, None where the journal does not hold it."""
-    row = connection.execute(select(segments).where(segments.c.segment == number)).first()
+    row = connection.exec_driver_sql(_SEGMENT, {"number": number}).first()
     if row is None:
         return None
     return OpenSegment(
@@ -53,9 +70,7 @@ def read_segment(connection: Connection, number: int) -> OpenSegment | None:
 
 def read_events(connection: Connection, segment: int) -> tuple[AppendEvent, ...]:
     """Return the events of a segment in order."""
-    rows = connection.execute(
-        select(events).where(events.c.segment == segment).order_by(events.c.number)
-    )
+    rows = connection.exec_driver_sql(_EVENTS, {"number": segment})
     return tuple(
         AppendEvent(
             segment=row.segment,
@@ -63,7 +78,7 @@ def read_events(connection: Connection, segment: int) -> tuple[AppendEvent, ...]
             at_ns=row.at_ns,
             body=row.body,
             digest=row.digest,
-            aside=row.aside,
+            aside=bool(row.aside),
         )
         for row in rows
     )
@@ -96,12 +111,10 @@ def records_after(
 
 
 def _anchor(connection: Connection) -> Anchor | None:
-    epoch = connection.execute(select(func.max(records.c.epoch))).scalar()
+    epoch = connection.exec_driver_sql(_LAST_EPOCH).scalar()
     if epoch is None:
         return None
-    seq = connection.execute(
-        select(func.max(records.c.seq)).where(records.c.epoch == epoch)
-    ).scalar_one()
+    seq = connection.exec_driver_sql(_LAST_SEQ, {"epoch": epoch}).scalar_one()
     (last,) = records_after(connection, epoch, seq - 1, 1)
     return anchor_of(last)
 
@@ -115,24 +128,17 @@ def read_image(connection: Connection) -> JournalImage:
     anchor = _anchor(connection)
     uploaded = None
     if anchor is not None:
-        uploaded = connection.execute(
-            select(uploads.c.seq).where(uploads.c.epoch == anchor.epoch)
-        ).scalar()
-    last_notice = connection.execute(
-        select(counters.c.value).where(counters.c.name == LAST_NOTICE)
-    ).scalar()
+        uploaded = connection.exec_driver_sql(_UPLOADED, {"epoch": anchor.epoch}).scalar()
+    last_notice = connection.exec_driver_sql(_COUNTER, {"counter": LAST_NOTICE}).scalar()
     return JournalImage(
         segment=read_segment(connection, numbers[-1]) if numbers else None,
         events=read_events(connection, numbers[-1]) if numbers else (),
         anchor=anchor,
         uploaded_seq=uploaded or 0,
-        unsealed=tuple(
-            (row.number, row.body)
-            for row in connection.execute(select(unsealed).order_by(unsealed.c.number))
-        ),
+        unsealed=tuple((row.number, row.body) for row in connection.exec_driver_sql(_UNSEALED)),
         notices=tuple(
             (row.number, from_canonical(LaneNotice | AlarmNotice, row.body))
-            for row in connection.execute(select(notices).order_by(notices.c.number))
+            for row in connection.exec_driver_sql(_NOTICES)
         ),
         last_notice=last_notice or 0,
     )

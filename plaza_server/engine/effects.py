@@ -11,6 +11,7 @@ from plaza_server.rules.claims import RefundOrder
 from plaza_server.rules.orders import Order
 from plaza_server.rules.units import Unit
 from tolling.alarms import AlarmCode
+from tolling.evolve import quick
 from tolling.messages import EnrolmentAnswer, EntryAnswer, PaymentAnswer, RecordsAnswer
 
 
@@ -42,6 +43,7 @@ class Problem:
     """For people; holds nothing of the input."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """Write these units together, in order after all earlier Commits; then say Committed."""
@@ -50,6 +52,7 @@ class Commit:
     units: tuple[Unit, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformCall:
     """Ask a platform, and say PlatformAnswered by the deadline at the latest."""
@@ -71,6 +74,7 @@ class ForgetCode:
     request_id: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """Answer a request; exactly one per request that was not dropped."""
@@ -79,6 +83,7 @@ class Answer:
     value: PaymentAnswer | RecordsAnswer | EntryAnswer | EnrolmentAnswer | Problem
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wake:
     """Say Wakeup in so many milliseconds; replaces an earlier Wake of the same id."""

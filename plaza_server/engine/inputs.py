@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from plaza_server.rules.outcomes import PlatformOutcome
 from tolling.clock import WallTime
+from tolling.evolve import quick
 from tolling.ids import LaneId, OutTradeNo
 from tolling.messages import EntryQuery, PaymentRequest, RecordsUpload
 from tolling.paycodes import PayCodeRef
@@ -24,6 +25,7 @@ class Started(_Input):
     """First input of a boot: unfinished orders are looked for in the store."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRequested(_Input):
     """POST /v1/payments, checked at the edge."""
@@ -35,6 +37,7 @@ class PaymentRequested(_Input):
     """Hashed under the plaza's key, not the lane's."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentPolled(_Input):
     """GET /v1/payments/{out_trade_no}."""
@@ -57,6 +60,7 @@ class CancelRequested(_Input):
     lane_id: LaneId
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordsUploaded(_Input):
     """POST /v1/records."""
@@ -74,6 +78,7 @@ class EntryAsked(_Input):
     query: EntryQuery
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochAsked(_Input):
     """GET /v1/lanes/{lane_id}/epoch."""
@@ -91,6 +96,7 @@ class RequestDropped(_Input):
     request_id: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed(_Input):
     """A Commit is durable."""
@@ -108,6 +114,7 @@ class CommitFailed(_Input):
     why: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformAnswered(_Input):
     """What a PlatformCall brought; exactly one per call, ``Unknown(TIMEOUT)`` at its deadline."""
@@ -130,6 +137,7 @@ class PlatformProbed(_Input):
     """As in PlatformAnswered."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wakeup(_Input):
     """A Wake is due."""

@@ -12,6 +12,9 @@ from tolling.alarms import AlarmCode
 from tolling.clock import NS_PER_MS
 from tolling.paycodes import Wallet
 
+_NEVER_ASKED = Breaker()
+_WALLETS = tuple(sorted(Wallet))
+
 
 class Platforms:
     """Which platform takes a wallet, and whether it is on."""
@@ -19,6 +22,9 @@ class Platforms:
     def __init__(self, desk: Desk[Then]) -> None:
         self._desk = desk
         self._names = dict(desk.config.platforms)
+        self._distinct = tuple(dict.fromkeys(self._names.values()))
+        self._never = tuple([each for each in _WALLETS if each not in self._names])
+        """Wallets that no platform here takes at any time."""
         self._breakers: dict[str, Breaker] = {}
         self._quiet: set[str] = set()
         """Platforms whose alarms are known to be cleared."""
@@ -34,7 +40,7 @@ class Platforms:
 
     def breaker_of(self, name: str) -> Breaker:
         """Return a platform's standing."""
-        return self._breakers.get(name, Breaker())
+        return self._breakers.get(name, _NEVER_ASKED)
 
     @property
     def suspended(self) -> tuple[str, ...]:
@@ -45,8 +51,10 @@ class Platforms:
     @property
     def wallets_off(self) -> tuple[Wallet, ...]:
         """Return whose codes no platform takes now, sorted: lanes offer another tender."""
-        taken = {wallet for wallet, name in self._names.items() if self._takes(name)}
-        return tuple(sorted(set(Wallet) - taken))
+        taking = {name for name in self._distinct if self._takes(name)}
+        if len(taking) == len(self._distinct):
+            return self._never
+        return tuple([each for each in _WALLETS if self._names.get(each) not in taking])
 
     def _takes(self, name: str) -> bool:
         """Return whether a payment would go to the platform now, if only as the one that tries."""

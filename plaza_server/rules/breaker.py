@@ -18,6 +18,7 @@ from plaza_server.rules.limits import (
 )
 from plaza_server.rules.outcomes import ALARMING, Misconfigured, PlatformOutcome, Unknown
 from tolling.clock import NS_PER_MS
+from tolling.evolve import quick
 
 
 class Suspended(StrEnum):
@@ -31,6 +32,7 @@ class Suspended(StrEnum):
     """It does not answer, or does not know."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
     """One platform's standing with this process."""

@@ -24,6 +24,7 @@ from plaza_server.rules.ledger_accounts import (
     may_transfer,
     revenue,
 )
+from tolling.evolve import quick
 from tolling.ids import OutTradeNo
 from tolling.money import MAX_FEN
 from tolling.records import Leg, Tender
@@ -46,6 +47,7 @@ MOVING = frozenset({TransferKind.POSTED, TransferKind.POST})
 """Kinds that count in balances."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
     """One immutable row: debits one account and credits another with one amount."""

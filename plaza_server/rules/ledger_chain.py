@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tolling.evolve import quick
+
 FIELDS = (
     "stream",
     "stream_no",
@@ -34,6 +36,7 @@ FIELDS = (
 _write = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamHead:
     """The end of one stream."""

@@ -13,7 +13,7 @@ from enum import StrEnum
 from plaza_server.rules.limits import SUBJECT_LENGTH_MAX
 from tolling.canonical import canonical_bytes
 from tolling.clock import beijing_digits
-from tolling.evolve import evolve
+from tolling.evolve import evolve, quick
 from tolling.ids import (
     BootId,
     LaneId,
@@ -43,6 +43,7 @@ class RecordMark(StrEnum):
     """It is there and applies other legs, or none."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
     """When something was learnt."""
@@ -53,6 +54,7 @@ class Moment:
     """UTC milliseconds."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One attempt to pay one passage by phone."""

@@ -51,7 +51,7 @@ from plaza_server.rules.outcomes import (
     Waiting,
 )
 from tolling.alarms import AlarmCode
-from tolling.evolve import evolve
+from tolling.evolve import evolve, quick
 from tolling.ids import OutTradeNo
 from tolling.orders import CAPTURED_STATES, OPEN_STATES, OrderState
 
@@ -98,6 +98,7 @@ class DifferenceKind(StrEnum):
     """Two signed answers of a platform contradict each other."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmNote:
     """An alarm a rule raises or clears."""
@@ -120,6 +121,7 @@ class Difference:
     """What the order holds as captured."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
     """What one fact did."""

@@ -41,7 +41,7 @@ from plaza_server.rules.outcomes import (
 )
 from plaza_server.rules.policies import policy_of
 from tolling.clock import NS_PER_MS
-from tolling.evolve import evolve
+from tolling.evolve import evolve, quick
 from tolling.orders import OrderState
 
 S = OrderState
@@ -75,6 +75,7 @@ class Step(StrEnum):
     """Raise the alarm for a captured order without a record."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """One step and how long until it."""
@@ -83,6 +84,7 @@ class Planned:
     after_ms: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trail:
     """What this process has seen of one order."""

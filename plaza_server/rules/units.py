@@ -16,6 +16,7 @@ from plaza_server.rules.orders import AlarmNote, Moment, Order
 from plaza_server.rules.receipts import MoveReceipt
 from tolling.alarms import AlarmCode
 from tolling.chain import Anchor, SealedRecord
+from tolling.evolve import quick
 from tolling.ids import BootId, LaneId, OutTradeNo, PlazaId
 from tolling.messages import EntryQuery
 from tolling.orders import ReasonCode
@@ -23,6 +24,7 @@ from tolling.signed_sets import SignedSet
 from tolling.vehicles import VehicleClass
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """Who works on an order, and until when the others leave it alone."""
@@ -78,6 +80,7 @@ class Opened:
     """As stored now; None where nothing is or was."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyFact:
     """Apply a fact to an order: commit 3 and all later ones. Result: Changed."""
@@ -118,6 +121,7 @@ class ReadOrder:
     out_trade_no: OutTradeNo
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
     """Renew this process's leases and take over what nobody works on. Result: Swept."""
@@ -127,6 +131,7 @@ class Sweep:
     at: Moment
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
     """Result of Sweep."""
@@ -181,6 +186,7 @@ class FindEntry:
     query: EntryQuery
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveEpoch:
     """Tell a lane its epoch and anchor. Result: Anchor | None (no such lane)."""
@@ -191,6 +197,7 @@ class GiveEpoch:
     now_ms: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteAlarm:
     """Raise or clear an alarm. Result: bool, whether that changed anything."""

@@ -48,6 +48,28 @@ _LANE = Prepared(
 )
 
 
+_c = t.orders.c
+_MINE = sa.and_(_c.work, _c.owner == sa.bindparam("me"))
+_RENEW = Prepared(
+    t.orders.update().where(_MINE).values(lease_until_ms=sa.bindparam("new_until_ms"))
+)
+_OWN = Prepared(sa.select(_c.out_trade_no, _c.version).where(_MINE).order_by(_c.out_trade_no))
+_THEIRS = (
+    sa.select(t.orders)
+    .where(_c.work, _c.owner != sa.bindparam("me"))
+    .order_by(_c.created_ms)
+    .limit(sa.bindparam("most"))
+)
+_ORPHANS = Prepared(_THEIRS)
+_RUN_OUT = Prepared(
+    _THEIRS.where(
+        sa.or_(
+            _c.lease_until_ms <= sa.bindparam("now_ms"), _c.lease_until_ms > sa.bindparam("far_ms")
+        )
+    )
+)
+
+
 def open_order(work: Work, unit: OpenOrder) -> Opened:
     """Store a new order as sent or turned down, or say why not: commit 2."""
     asked = unit.order
@@ -131,22 +153,19 @@ def read_order(work: Work, unit: ReadOrder) -> Order | None:
 
 def sweep(work: Work, unit: Sweep) -> Swept:
     """Renew this process's leases, and take over what nobody works on any more."""
-    lease, c = unit.lease, t.orders.c
-    mine = sa.and_(c.work, c.owner == lease.owner)
+    lease, connection = unit.lease, work.connection
     if not lease.steal:
-        renew = t.orders.update().where(mine).values(lease_until_ms=lease.until_ms)
-        work.connection.execute(renew)
-    found = work.connection.execute(
-        sa.select(c.out_trade_no, c.version).where(mine).order_by(c.out_trade_no)
-    ).all()
+        _RENEW.write(connection, {"me": lease.owner, "new_until_ms": lease.until_ms})
+    found = _OWN.run(connection, {"me": lease.owner}).all()
     own = tuple((OutTradeNo(row.out_trade_no), row.version) for row in found)
-    orphaned = sa.and_(c.work, c.owner != lease.owner)
-    if not lease.steal:
+    who = {"me": lease.owner, "most": unit.limit}
+    if lease.steal:
+        orphans = _ORPHANS.run(connection, who)
+    else:
         now_ms = unit.at.wall_ms
-        run_out = sa.or_(c.lease_until_ms <= now_ms, c.lease_until_ms > now_ms + LEASE_MS_MAX)
-        orphaned = sa.and_(orphaned, run_out)
-    query = sa.select(t.orders).where(orphaned).order_by(c.created_ms).limit(unit.limit)
-    rows = work.connection.execute(query).mappings().all()
+        bounds = {"now_ms": now_ms, "far_ms": now_ms + LEASE_MS_MAX}
+        orphans = _RUN_OUT.run(connection, {**who, **bounds})
+    rows = orphans.mappings().all()
     taken = tuple(_take_over(work, order_of(row), lease, unit) for row in rows)
     return Swept(taken=taken, own=own, claims=sweep_claims(work, unit))
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from plaza_server.rules.ledger import MOVING
 from plaza_server.rules.orders import Order
 from plaza_server.store import tables as t
+from plaza_server.store.prepared import Prepared
 from plaza_server.store.rows import order_of
 from tolling.chain import Anchor, SealedRecord
 from tolling.ids import LaneId, OutTradeNo, PassageId, PlazaId
@@ -203,21 +204,31 @@ def signed_set(
     return None if row is None else _signed(row)
 
 
-def current_sets(connection: sa.Connection, kind: SetKind, now_ms: int) -> list[SignedSet]:
-    """Return what lanes hold: the newest set in force and all that are to come, by start."""
+def _current() -> Prepared:
     c = t.signed_sets.c
+    kind: sa.BindParameter[Any] = sa.bindparam("of_kind")
+    now_ms: sa.BindParameter[Any] = sa.bindparam("now_ms")
     begin = (
         sa.select(sa.func.max(c.effective_from_ms))
-        .where(c.kind == kind.value, c.effective_from_ms <= now_ms)
+        .where(c.kind == kind, c.effective_from_ms <= now_ms)
         .scalar_subquery()
     )
-    query = (
+    return Prepared(
         sa.select(t.signed_sets)
-        .where(c.kind == kind.value, c.effective_from_ms >= sa.func.coalesce(begin, 0))
+        .where(c.kind == kind, c.effective_from_ms >= sa.func.coalesce(begin, 0))
         .order_by(c.effective_from_ms, c.version)
         .limit(ROWS_MAX)
     )
-    return [_signed(row) for row in connection.execute(query).mappings()]
+
+
+_CURRENT = _current()
+"""Every lane asks for it twice a minute."""
+
+
+def current_sets(connection: sa.Connection, kind: SetKind, now_ms: int) -> list[SignedSet]:
+    """Return what lanes hold: the newest set in force and all that are to come, by start."""
+    found = _CURRENT.run(connection, {"of_kind": kind.value, "now_ms": now_ms})
+    return [_signed(row) for row in found.mappings()]
 
 
 # ---- records ----

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from simulator.plant.events import LogEntry
+from tolling.evolve import quick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class DriverStory:
     backed_out: bool
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditedRecord:
     """One sealed record as a store holds it; body unparsed."""
@@ -58,6 +60,7 @@ class AuditedRecord:
     plaza_id: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditedOrder:
     """One row of the plaza's orders, by plain SQL."""
@@ -69,6 +72,7 @@ class AuditedOrder:
     refunded_fen: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditedTransfer:
     """One row of the plaza's transfers, by plain SQL."""
@@ -93,6 +97,7 @@ class AuditedClaim:
     state: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tapped:
     """One message or answer seen on a wire."""

@@ -20,29 +20,36 @@ ORDER = "order"
 
 
 class _Row(dict[StrEnum, Any]):
-    """A fact's row of one machine: state -> what to do."""
+    """A fact's row of one machine: state -> what to do.
 
-    def __init__(self, row: Mapping[StrEnum, Any], names: dict[StrEnum, str], seen: set[str]):
-        super().__init__(row)
-        self._names = names
+    It fills itself: the first look-up of a state is noted, and those after it cost nothing.
+    """
+
+    def __init__(self, row: Mapping[StrEnum, Any], machine: str, fact: type[Any], seen: set[str]):
+        super().__init__()
+        self._row = row
+        self._of = machine, fact
         self._seen = seen
 
-    def __getitem__(self, state: StrEnum) -> Any:
-        self._seen.add(self._names[state])
-        return super().__getitem__(state)
+    def __missing__(self, state: StrEnum) -> Any:
+        found = self[state] = self._row[state]
+        machine, fact = self._of
+        self._seen.add(lane_pair(machine, state.value, fact))
+        return found
 
 
 class _Pairs(dict[Any, Any]):
-    """The order table: (state, event) -> what to do."""
+    """The order table: (state, event) -> what to do. It fills itself as ``_Row`` does."""
 
     def __init__(self, table: Mapping[Any, Any], seen: set[str]):
-        super().__init__(table)
-        self._names = {pair: order_pair(*pair) for pair in table}
+        super().__init__()
+        self._table = table
         self._seen = seen
 
-    def __getitem__(self, pair: Any) -> Any:
-        self._seen.add(self._names[pair])
-        return super().__getitem__(pair)
+    def __missing__(self, pair: Any) -> Any:
+        found = self[pair] = self._table[pair]
+        self._seen.add(order_pair(*pair))
+        return found
 
 
 def lane_pair(machine: str, state: str, fact: type[Any]) -> str:
@@ -75,10 +82,7 @@ def collected() -> Iterator[set[str]]:
     watched: Any = orders  # It looks rows up in the table it imported by name.
     for machine, table in machines.items():
         tables.TABLES[machine] = {
-            fact: _Row(
-                row, {state: lane_pair(machine.value, state.value, fact) for state in row}, seen
-            )
-            for fact, row in table.items()
+            fact: _Row(row, machine.value, fact, seen) for fact, row in table.items()
         }
     watched.TABLE = _Pairs(honest, seen)
     try:

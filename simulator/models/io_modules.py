@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from simulator.models.device_faults import DeviceFault, DeviceTrouble, TroubleBoard, TroubleView
 from simulator.plant import Plant
+from tolling.evolve import quick
 from tolling.ids import LaneId
 from tolling.inputs import DETECTORS, PULSE_OUTPUTS, InputSample, Output, Point, Reading
 
@@ -37,6 +38,7 @@ _FAULTS = frozenset(
 )
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
     """What becomes of one request to a module."""

@@ -26,6 +26,7 @@ from simulator.models.platform_wire import (
     broken,
     framing,
 )
+from tolling.evolve import quick
 
 MAX_CALLS_KEPT = 100_000
 """Calls kept for the auditor, the oldest fall out; a demo makes a few hundred."""
@@ -40,6 +41,7 @@ _MAY_CARRY_OUT = frozenset({PlatformFault.HTTP_5XX, PlatformFault.GATEWAY_ERROR}
 _BURST = (PlatformFault.GATEWAY_ERROR, PlatformFault.BUSINESS_REFUSED, PlatformFault.HTTP_5XX)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A request that was known to be the merchant's."""

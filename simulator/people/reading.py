@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from tolling.evolve import quick
 from tolling.pictures import DisplayPicture, PictureKind, picture_lines
 
 _MEANINGS = {picture_lines(DisplayPicture(kind=kind))[0]: kind for kind in PictureKind}
 _YUAN = re.compile(r"(\d{1,12})(?:\.(\d{2}))?\s*元", re.ASCII)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What the display tells a driver."""

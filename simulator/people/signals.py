@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from simulator.people.behaviours import CodeKind, WalletWill
 from simulator.people.reading import Seen
+from tolling.evolve import quick
 
 # -- what a driver notices -------------------------------------------------------------------------
 
@@ -26,6 +27,7 @@ class AtWindow:
     on: bool
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looks:
     """What can be seen from the seat; sent when any of it changes, and on coming to the window."""

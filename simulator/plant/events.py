@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from simulator.plant.vehicles import VehicleId
+from tolling.evolve import quick
 from tolling.ids import LaneId
 from tolling.inputs import Output, Point
 
@@ -37,6 +38,7 @@ _POINTS = {
 }
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlantEdge:
     """One change on the road, timed exactly."""
@@ -112,6 +114,7 @@ class BoomMove:
     angle_mdeg: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
     """A contact of the barrier closed (a pulse began) or opened."""

@@ -9,6 +9,7 @@ from simulator.plant.geometry import LaneGeometry
 from simulator.plant.motion import units
 from simulator.plant.traffic import Mark, Traffic
 from simulator.plant.vehicles import Vehicle
+from tolling.evolve import quick
 from tolling.ids import LaneId
 from tolling.inputs import Output, Point
 
@@ -16,6 +17,7 @@ FIELDS = (Mark.LOOP_1, Mark.CURTAIN, Mark.LOOP_2)
 MARKS = (*FIELDS, Mark.BOOM)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneView:
     """What a person at the window sees of the lane."""
@@ -30,6 +32,7 @@ class LaneView:
     display_green: bool
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleView:
     """Where one vehicle is."""

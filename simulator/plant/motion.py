@@ -14,6 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isqrt
 
+from tolling.evolve import quick
+
 UNITS_PER_MM = 2_000_000_000_000
 """Position units in one millimetre."""
 UNITS_PER_MM_S = 1_000_000
@@ -30,6 +32,7 @@ def millimetres(position: int) -> int:
     return position // UNITS_PER_MM
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
     """Constant acceleration from t0_us up to t1_us (None: for ever, then without acceleration)."""
@@ -50,6 +53,7 @@ class Piece:
         return self.w0 + self.a * (at_us - self.t0_us)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Motion:
     """Where a vehicle's front is from the first piece on; its last piece lasts for ever."""

@@ -43,12 +43,12 @@ class MachineClock:
 
     def at_ns(self) -> int:
         """Return the process's monotonic nanoseconds."""
-        gained_ns = self._gained_ns(self._began_ns)
+        gained_ns = self._gained_ns(self._began_ns) if self._ppm else 0
         return self._base_ns + self._heap.now_ns - self._began_ns + gained_ns
 
     def wall(self) -> WallTime:
         """Return the wall clock."""
-        off_ns = self._slip_ns + self._gained_ns(self._slip_from_ns)
+        off_ns = self._slip_ns + (self._gained_ns(self._slip_from_ns) if self._ppm else 0)
         now_ms = self._heap.wall_base_ms + (self._heap.now_ns + off_ns) // NS_PER_MS
         return WallTime(utc_ms=now_ms + self.offset_ms, quality=self.quality)
 

@@ -171,7 +171,8 @@ def _bytes_of(engine: sa.Engine) -> bytes:
     with engine.connect() as connection:
         query = sa.text("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
         for table in connection.execute(query).scalars().all():
-            for row in connection.exec_driver_sql(f'SELECT * FROM "{table}"').cursor:  # noqa: S608
+            found = connection.exec_driver_sql(f'SELECT * FROM "{table}"').cursor  # noqa: S608
+            for row in found.fetchall():
                 parts += [value if type(value) is bytes else str(value).encode() for value in row]
     return b"\n".join(parts)
 

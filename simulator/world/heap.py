@@ -55,8 +55,7 @@ class Heap:
 
     def note(self, actor: str, kind: str, detail: str) -> None:
         """Put one event into the trace: who, what, and what it carried (never a secret)."""
-        line = f"{self.now_ns}|{actor}|{kind}|{detail}\n"
-        self._trace.update(line.encode("utf-8"))
+        self._trace.update(f"{self.now_ns}|{actor}|{kind}|{detail}\n".encode())
         if self._watcher is not None:
             self._watcher(self.now_ns, actor, kind, detail)
 

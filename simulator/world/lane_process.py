@@ -28,7 +28,7 @@ from simulator.world.ports import LaneModels, LanePorts
 from simulator.world.process import Process
 from simulator.world.requests import LaneRequest, PlazaLink, Reply
 from simulator.world.shown import shown
-from tolling.canonical import canonical_bytes
+from tolling.canonical_text import text_of
 from tolling.clock import NS_PER_MS, NS_PER_S
 from tolling.errors import BadInputError, JournalError, SignatureError
 from tolling.ids import BootId
@@ -89,6 +89,7 @@ class LaneProcess(Process):
         self.ports: LanePorts | None = None
         self._codes: dict[str, tuple[PayCode, int]] = {}
         self._results: dict[str, Callable[[CommandResult | None], None]] = {}
+        self._topic = f"toll/{config.plaza_id}/{config.lane_id}/"
         self._broker_up = False
         self._tariffs_known: dict[SignedSet, TariffSet] = {}
         self.tariffs_heard: dict[int, int] = {}
@@ -149,24 +150,24 @@ class LaneProcess(Process):
 
     def _carry_out(self, effect: fx.Effect) -> None:
         match effect:
+            case fx.Wake():
+                self.set_timer(effect.timer_id, effect.after_ms, self._due)
+            case fx.PublishState():
+                self._publish("state", effect.snapshot, lambda acked: None)
+            case fx.CancelWake():
+                self.cancel_timer(effect.timer_id)
+            case fx.PlazaCall():
+                self._call(effect)
+            case fx.Commit():
+                self._commit(effect)
             case fx.DeviceCall():
                 assert self.ports is not None
                 self.heap.note(self.name, "device", shown(effect.command))
                 self.ports.carry_out(effect.command)
-            case fx.Commit():
-                self._commit(effect)
-            case fx.PlazaCall():
-                self._call(effect)
             case fx.DropCode():
                 self._codes.pop(effect.keyed_hash, None)
-            case fx.Wake():
-                self.set_timer(effect.timer_id, effect.after_ms, self._due)
-            case fx.CancelWake():
-                self.cancel_timer(effect.timer_id)
             case fx.Answer():
                 self._answer(effect.result)
-            case fx.PublishState():
-                self._publish("state", effect.snapshot, lambda acked: None)
             case fx.PublishNotice():
                 self._publish_notice(effect)
 
@@ -311,9 +312,6 @@ class LaneProcess(Process):
 
     # ---- the broker ----
 
-    def _topic(self, tail: str) -> str:
-        return f"toll/{self.config.plaza_id}/{self.config.lane_id}/{tail}"
-
     def _look_at_broker(self) -> None:
         """Notice a cut within a second, as a keep-alive would, and connect again."""
         up = not self.outside.broker.line.cut
@@ -334,8 +332,8 @@ class LaneProcess(Process):
             if self.alive and self.life == life:
                 acked(done)
 
-        text = canonical_bytes(value).decode("utf-8")
-        self.outside.broker.publish(self._topic(tail), text, told)
+        text = text_of(value)
+        self.outside.broker.publish(self._topic + tail, text, told)
 
     def _publish_notice(self, effect: fx.PublishNotice) -> None:
         number = effect.number

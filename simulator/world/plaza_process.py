@@ -54,8 +54,9 @@ from simulator.world.platforms import routes_of
 from simulator.world.process import Process
 from simulator.world.requests import LaneRequest, Reply
 from simulator.world.shown import shown
-from tolling.canonical import canonical_bytes
+from tolling.canonical_text import text_of
 from tolling.clock import NS_PER_MS, WallTime
+from tolling.evolve import quick
 from tolling.ids import BootId, PlazaId
 from tolling.paycodes import PayCode
 from tolling.signed_sets import SetKind
@@ -91,6 +92,7 @@ class PlazaOutside:
     code_key: bytes
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Waiting:
     """One request not answered yet."""
@@ -277,7 +279,7 @@ class PlazaProcess(Process):
             case ForgetCode():
                 self._codes.pop(effect.request_id, None)
             case Alarm():
-                text = canonical_bytes(effect).decode("utf-8")
+                text = text_of(effect)
                 self.outside.tap.note(f"toll/{self.outside.plaza_id}/plaza/alarm", text)
 
     def _due(self, timer_id: str) -> None:
@@ -285,7 +287,7 @@ class PlazaProcess(Process):
 
     def _answer_effect(self, effect: Answer) -> None:
         value = effect.value
-        text = canonical_bytes(value).decode("utf-8")
+        text = text_of(value)
         reply = _TROUBLE[value.code] if isinstance(value, Problem) else value
         self._answer(effect.request_id, reply, text)
 

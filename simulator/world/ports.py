@@ -23,6 +23,7 @@ from simulator.models.scanner import Delivery, ScannerModel
 from simulator.world.process import Process
 from tolling.clock import NS_PER_MS
 from tolling.devices import Device, EtcOutcome, EtcTag, Health
+from tolling.evolve import quick
 from tolling.ids import PassageId
 from tolling.inputs import InputSample, LowerRefusal, Output, Point, Reading, may_lower
 from tolling.paycodes import NotAPayCode, PayCode, classify
@@ -59,6 +60,7 @@ class LaneModels:
     etc: EtcReaderModel
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
     arrived: bool

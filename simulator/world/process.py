@@ -104,16 +104,17 @@ class Process:
         due_ns = after_ns if machine is None else machine.at_ns() + after_ns
 
         def call() -> None:
+            # A life that ends forgets its timers, and no number comes twice.
             if self._timers.get(timer_id) != number:
                 return
             if machine is not None and machine.at_ns() < due_ns:
                 # The oscillator has slowed down meanwhile: it is not yet time by this clock.
-                self.later(machine.lasts_ns(due_ns - machine.at_ns()), call)
+                self.heap.after(machine.lasts_ns(due_ns - machine.at_ns()), call)
                 return
             del self._timers[timer_id]
             due(timer_id)
 
-        self.later(after_ns if machine is None else machine.lasts_ns(after_ns), call)
+        self.heap.after(after_ns if machine is None else machine.lasts_ns(after_ns), call)
 
     def cancel_timer(self, timer_id: str) -> None:
         """Forget a timer."""

@@ -17,6 +17,7 @@ from simulator.world.heap import Heap
 from simulator.world.links import CONNECT_FAILS_NS, Line
 from simulator.world.shown import shown
 from tolling.clock import NS_PER_MS
+from tolling.evolve import quick
 from tolling.ids import LaneId
 from tolling.messages import (
     EnrolmentAnswer,
@@ -38,6 +39,7 @@ Reply = (
 )
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneRequest:
     """One call of a lane, with what its body holds."""
