@@ -21,31 +21,12 @@ from plaza_server.rules.units import (
 )
 from plaza_server.store import tables as t
 from plaza_server.store.claim_units import sweep_claims
-from plaza_server.store.prepared import Prepared
 from plaza_server.store.rows import order_of
 from plaza_server.store.work import Work, with_lease
 from tolling.errors import LedgerError
 from tolling.evolve import evolve
 from tolling.ids import OutTradeNo, parse_out_trade_no, parse_passage_id
 from tolling.orders import NextStep, ReasonCode
-
-_RELATED = Prepared(
-    sa.select(t.orders).where(
-        sa.or_(
-            t.orders.c.passage_id == sa.bindparam("passage"),
-            t.orders.c.code_hash == sa.bindparam("code"),
-        )
-    )
-)
-_LANE = Prepared(
-    sa.select(
-        t.lanes.c.epoch,
-        sa.exists()
-        .where(t.records.c.passage_id == sa.bindparam("passage"))
-        .correlate(None)
-        .label("sealed"),
-    ).where(t.lanes.c.lane_id == sa.bindparam("lane"))
-)
 
 
 _c = t.orders.c
@@ -73,15 +54,12 @@ _RUN_OUT = Prepared(
 def open_order(work: Work, unit: OpenOrder) -> Opened:
     """Store a new order as sent or turned down, or say why not: commit 2."""
     asked = unit.order
-    where = {"passage": asked.passage_id, "code": asked.code_hash}
-    rows = _RELATED.rows(work.connection, where)
-    related = {row["out_trade_no"]: order_of(row) for row in rows}
+    related = work.orders.related(asked)
     standing = related.get(asked.out_trade_no)
     if standing is not None:
         same = standing.is_tombstone or standing.request_digest == asked.request_digest
         return Opened(opening=Opening.SAME if same else Opening.CONFLICT, order=standing)
-    place = {"lane": asked.lane_id, "passage": asked.passage_id}
-    lane = _LANE.first(work.connection, place)
+    lane = work.orders.lane(asked.lane_id, asked.passage_id)
     if lane is None:
         return Opened(opening=Opening.NO_LANE, order=None)
     epoch, is_sealed = lane

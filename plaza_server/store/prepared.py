@@ -59,10 +59,12 @@ class Prepared:
         text, fixed = self._text(connection, values)
         return int(self._ask(connection, "execute", text, {**fixed, **values}).rowcount)
 
-    def run_many(self, connection: sa.Connection, rows: Sequence[_Values]) -> None:
-        """Run it by the driver for every row; all name the same columns."""
+    def run_many(self, connection: sa.Connection, rows: Sequence[_Values]) -> int:
+        """Run it by the driver for every row, which all name the same columns; return how many rows
+        were changed in all."""
         text, fixed = self._text(connection, rows[0])
-        self._ask(connection, "executemany", text, [{**fixed, **row} for row in rows])
+        cursor = self._ask(connection, "executemany", text, [{**fixed, **row} for row in rows])
+        return int(cursor.rowcount)
 
     def rows(self, connection: sa.Connection, values: _Values) -> list[dict[str, Any]]:
         """Run it once by the driver and return its rows as they come, by column."""

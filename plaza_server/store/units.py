@@ -134,6 +134,7 @@ def _write(place: Place, groups: Sequence[Group]) -> list[tuple[object, ...]]:
             return _write(connection, groups)
     with place.begin():
         work = Work(place)
+        work.orders.read_ahead([unit for group in groups for unit in group])
         results = [tuple([run_unit(work, unit) for unit in group]) for group in groups]
         work.flush()
     return results

@@ -22,25 +22,13 @@ from plaza_server.rules.orders import (
 from plaza_server.rules.units import Lease
 from plaza_server.store import tables as t
 from plaza_server.store.ledger_rows import append_transfers
+from plaza_server.store.order_book import OrderBook
 from plaza_server.store.prepared import Prepared
 from plaza_server.store.receipt_tables import receipts
-from plaza_server.store.rows import CHANGING, order_of, order_row
-from tolling.errors import LedgerConflictError
 from tolling.evolve import evolve
 from tolling.ids import OutTradeNo
 from tolling.orders import CAPTURED_STATES, OrderState
 
-_ORDER = Prepared(sa.select(t.orders).where(t.orders.c.out_trade_no == sa.bindparam("number")))
-_INSERT = Prepared(t.orders.insert())
-_UPDATE = Prepared(
-    t.orders.update()
-    .where(
-        t.orders.c.out_trade_no == sa.bindparam("was_number"),
-        t.orders.c.state == sa.bindparam("was_state"),
-        t.orders.c.version == sa.bindparam("was_version"),
-    )
-    .values({name: sa.bindparam(f"new_{name}") for name in CHANGING})
-)
 _APPENDS = {table: Prepared(table.insert()) for table in (t.order_events, receipts)}
 _STANDING = Prepared(
     sa.select(t.alarms.c.alarm_no).where(
@@ -55,50 +43,49 @@ class Work:
     """A transaction's connection and the rows to be added before it commits."""
 
     def __init__(self, connection: sa.Connection) -> None:
-        self.connection = connection
+        self._connection = connection
+        self.orders = OrderBook(connection)
         self._added: dict[sa.Table, list[dict[str, Any]]] = {}
         self._streams: dict[str, list[dict[str, Any]]] = {}
+
+    @property
+    def connection(self) -> sa.Connection:
+        """The transaction itself, with all orders in their table."""
+        self.orders.settle()
+        self.orders.forget()
+        return self._connection
 
     def add(self, table: sa.Table, row: dict[str, Any]) -> None:
         """Add an append-only row that nothing in this transaction reads."""
         self._added.setdefault(table, []).append(row)
 
     def flush(self) -> None:
-        """Write all added rows, one statement per table."""
+        """Write all that was put off, one statement per table.
+
+        Raises: LedgerConflictError: somebody else changed an order since it was read.
+        """
+        self.orders.settle()
         streams, self._streams = self._streams, {}
         for stream, rows in streams.items():
-            append_transfers(self.connection, stream, rows)
+            append_transfers(self._connection, stream, rows)
         added, self._added = self._added, {}
         for table, rows in added.items():
-            _APPENDS[table].run_many(self.connection, rows)
+            _APPENDS[table].run_many(self._connection, rows)
 
     # ---- orders ----
 
     def order(self, number: OutTradeNo) -> Order | None:
         """Return an order."""
-        rows = _ORDER.rows(self.connection, {"number": number})
-        return order_of(rows[0]) if rows else None
+        return self.orders.order(number)
 
     def insert_order(self, order: Order) -> None:
         """Store a new order."""
-        _INSERT.write(self.connection, order_row(order))
+        self.orders.insert(order)
 
     def update_order(self, before: Order, after: Order) -> None:
-        """Store what became of an order.
-
-        Raises: LedgerConflictError: somebody else changed it since it was read.
-        """
-        row = order_row(after)
-        values = {f"new_{name}": row[name] for name in CHANGING}
-        guard = {
-            "was_number": before.out_trade_no,
-            "was_state": before.state.value,
-            "was_version": before.version,
-        }
-        if _UPDATE.write(self.connection, {**values, **guard}) != 1:
-            raise LedgerConflictError(
-                where=f"order {before.out_trade_no}", what="changed by another process meanwhile"
-            )
+        """Store what became of an order. That somebody else changed it since it was read shows when
+        the transaction ends, or before."""
+        self.orders.update(before, after)
 
     def keep(
         self, before: Order, applied: Applied, *, lease: Lease, at: Moment, place: str | None = None

@@ -170,8 +170,11 @@ def test_the_database_refuses_a_second_use_of_a_code(subject: Store) -> None:
     """Two processes that both looked first: the unique column decides."""
     order = do(subject, opening(1, digits=5)).order
     twin = replace(order, out_trade_no=order_no(2))
-    with pytest.raises(sa.exc.IntegrityError), subject.engine.begin() as connection:
-        Work(connection).insert_order(twin)
+    with subject.engine.begin() as connection:
+        work = Work(connection)
+        work.insert_order(twin)
+        with pytest.raises(sa.exc.IntegrityError):
+            work.flush()
 
 
 def test_a_stale_update_is_refused(subject: Store) -> None:
@@ -179,8 +182,11 @@ def test_a_stale_update_is_refused(subject: Store) -> None:
     before: Order = do(subject, opening(1)).order
     do(subject, fact(1, PAID))
     late = replace(before, state=OrderState.CLOSED, version=before.version + 1)
-    with pytest.raises(LedgerConflictError), subject.engine.begin() as connection:
-        Work(connection).update_order(before, late)
+    with subject.engine.begin() as connection:
+        work = Work(connection)
+        work.update_order(before, late)
+        with pytest.raises(LedgerConflictError):
+            work.flush()
 
 
 @pytest.mark.parametrize("table", ["transfers", "order_events", "records"])
