@@ -125,7 +125,10 @@ class WechatPart(PlatformPart):
     """[platforms.wechat] Certificate mode (apiv3_key) or public-key mode (wechatpay_public_key)."""
 
     base_url: Annotated[str, Field(pattern=r"^https?://[^/\s]+$")] = "https://api.mch.weixin.qq.com"
-    """Scheme and host, no path; ``https://api2.mch.weixin.qq.com`` is the platform's other site."""
+    """Scheme and host, no path."""
+    second_url: Annotated[str, Field(pattern=r"^(https?://[^/\s]+)?$")] = ""
+    """The platform's other site (``https://api2.mch.weixin.qq.com``): a query that is silent is
+    asked once more there. Empty: at the same."""
     mchid: Annotated[str, Field(pattern=r"^[0-9]{1,32}$")]
     appid: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,32}$")]
     merchant_serial: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{16,40}$")]

@@ -99,6 +99,9 @@ async def _serve(hosted: tuple[tuple[Hosted, int], ...], *, as_json: bool) -> No
         for host, port in hosted:
             bound = await lines.enter_async_context(serving(host.application, port=port))
             found[host.name] = host.opened(f"http://{LOOPBACK}:{bound}")
+            if host.second is not None:
+                beside = await lines.enter_async_context(serving(host.second))
+                found[host.name]["second_url"] = f"http://{LOOPBACK}:{beside}"
         # Alipay's own facts stand at the top too, where a caller with one platform looks for them.
         facts: Facts = {**found["alipay"], "pid": os.getpid(), "platforms": found}
         if as_json:

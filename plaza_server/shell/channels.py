@@ -31,6 +31,7 @@ from plaza_server.platforms.keys import refuse_own_key, rsa_check, rsa_signer
 from plaza_server.platforms.unionpay.codec import NO_NOTIFY_URL, UnionpayCodec, UnionpayConfig
 from plaza_server.platforms.unionpay.codec_bills import UnionpayBillCalls
 from plaza_server.rules.outcomes import Evidence
+from plaza_server.rules.policies import policy_of
 from plaza_server.shell.platform_watch import Keeper
 from tolling.clock import NS_PER_MS
 
@@ -67,9 +68,14 @@ def system_wall_ms() -> int:
     return time.time_ns() // NS_PER_MS
 
 
-def limits_of(part: PlatformPart) -> ClientLimits:
+def limits_of(part: PlatformPart, platform: str) -> ClientLimits:
     """Return how long a platform's calls may take."""
-    return ClientLimits(connect_ms=part.connect_ms, pay_ms=part.pay_ms, other_ms=part.other_ms)
+    return ClientLimits(
+        connect_ms=part.connect_ms,
+        pay_ms=part.pay_ms,
+        other_ms=part.other_ms,
+        hedge_query_ms=policy_of(platform).hedge_query_ms,
+    )
 
 
 def alipay_channel(part: AlipayPart, home: Path) -> Channel:
@@ -82,7 +88,7 @@ def alipay_channel(part: AlipayPart, home: Path) -> Channel:
         refuse_own_key(sign, verify, where=str(home / part.alipay_public_key))
         codec = AlipayCodec(_account(part), sign=sign, verify=verify)
         bills = AlipayBillCalls(_account(part), sign=sign, verify=verify, account=part.seller_id)
-        return Channel(client=HttpPlatformClient(codec, limits_of(part)), bills=bills)
+        return Channel(client=HttpPlatformClient(codec, limits_of(part, codec.name)), bills=bills)
     ours, theirs, roots = (home / each for each in files)
     mode = load_certificate_mode(
         app_cert=ours,
@@ -95,7 +101,7 @@ def alipay_channel(part: AlipayPart, home: Path) -> Channel:
     codec = AlipayCodec(account, sign=sign, verify=mode.book.keys)
     keys = mode.book.keys
     return Channel(
-        client=HttpPlatformClient(codec, limits_of(part)),
+        client=HttpPlatformClient(codec, limits_of(part, codec.name)),
         bills=AlipayBillCalls(account, sign=sign, verify=keys, account=part.seller_id),
         expiries=lambda: (mode.own, mode.book.expiry()),
         fetcher=AlipayFetcher(account, sign=sign, book=mode.book),
@@ -174,5 +180,5 @@ def unionpay_channel(part: UnionpayPart, home: Path) -> Channel:
         expiry_of(load_certificates(middle)[0], name="middle_certificate"),
         expiry_of(load_certificates(root)[0], name="root_certificate"),
     )
-    client = HttpPlatformClient(codec, limits_of(part))
+    client = HttpPlatformClient(codec, limits_of(part, codec.name))
     return Channel(client=client, expiries=lambda: ends, bills=bills)

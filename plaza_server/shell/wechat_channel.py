@@ -7,7 +7,7 @@ from pathlib import Path
 
 from plaza_server.config import WechatPart
 from plaza_server.platforms.certificates import Expiry
-from plaza_server.platforms.client import HttpPlatformClient
+from plaza_server.platforms.client import Addresses, HttpPlatformClient
 from plaza_server.platforms.keys import refuse_own_key, rsa_check, rsa_signer
 from plaza_server.platforms.wechat.certificates import CertificateBook
 from plaza_server.platforms.wechat.codec import Pen, WechatCodec, WechatConfig
@@ -35,7 +35,12 @@ def wechat_channel(part: WechatPart, home: Path, *, plaza_id: str) -> Channel:
     unseal = unsealer(load_apiv3_key(None if part.apiv3_key is None else home / part.apiv3_key))
     book = CertificateBook(wall_ms=system_wall_ms)
     codec = _codec(account, pen, book.verify)
-    client = HttpPlatformClient(codec, limits_of(part), ready=lambda: book.ready)
+    client = HttpPlatformClient(
+        codec,
+        limits_of(part, codec.name),
+        ready=lambda: book.ready,
+        addresses=_addresses(part),
+    )
     keeper = CertificateKeeper(
         client=client, book=book, config=account, pen=pen, unseal=unseal, clock=SystemClock()
     )
@@ -62,7 +67,14 @@ def _with_public_key(part: WechatPart, home: Path, pen: Pen, plaza_id: str) -> C
     account = _account(part, plaza_id, answer_key=key_id)
     codec = _codec(account, pen, verify)
     bills = WechatBillCalls(account, pen, verify=verify)
-    return Channel(client=HttpPlatformClient(codec, limits_of(part)), bills=bills)
+    client = HttpPlatformClient(codec, limits_of(part, codec.name), addresses=_addresses(part))
+    return Channel(client=client, bills=bills)
+
+
+def _addresses(part: WechatPart) -> Addresses | None:
+    if not part.second_url:
+        return None
+    return Addresses(first=part.base_url, second=part.second_url)
 
 
 def _account(part: WechatPart, plaza_id: str, *, answer_key: str = "") -> WechatConfig:

@@ -158,7 +158,7 @@ class _StoreBench:
         self._seconds = seconds
         self._rounds = rounds
         self._asked_for = 0
-        """Payments of ours that are, or will be, asked about again."""
+        """Orders of ours that are, or will be, asked about again."""
         self._tell = tell
         self._children = Children(root)
         self._session: aiohttp.ClientSession
@@ -314,7 +314,7 @@ class _StoreBench:
             per_s=round(paid / float(said["seconds"]), 1),
             cpu_ms=_cpu_ms(cpu, used, paid),
             cpu_ms_in_all=_cpu_ms(cpu, in_all, paid),
-            signed_calls=sum(asked.values()),
+            signed_calls=asked[gateway.PAY] + asked[gateway.QUERY],
             queries=asked[gateway.QUERY],
             p50_ms=float(said["p50_ms"]),
             p99_ms=said["p99_ms"],
@@ -330,7 +330,7 @@ class _StoreBench:
         """Wait until ours has asked again about everything it was paid, so that it leaves the next
         window alone."""
         end = time.monotonic() + QUIET_S_MAX
-        while (await self._calls())[gateway.QUERY] < self._asked_for:
+        while (await self._calls())[gateway.ASKED_AGAIN] < self._asked_for:
             if time.monotonic() > end:
                 self._tell(f"{self._store}: ours still asks again; the next window shares with it")
                 return
@@ -360,7 +360,7 @@ class _StoreBench:
         done = int(said["payments"]) + int(said["failed"])
         self._code += done
         if side == "ours":
-            self._asked_for += int(said["payments"])
+            self._asked_for += done
         for lane in lanes:
             # Each has made at most all of them; a number is never used twice.
             lane["first"] = int(str(lane["first"])) + done

@@ -60,6 +60,8 @@ class Hosted:
     application: web.Application
     opened: Callable[[str], Facts]
     """Called once with ``http://address:port``; returns what a merchant needs to know."""
+    second: web.Application | None = None
+    """The same model at another address, where the platform has two sites."""
 
 
 def host_alipay(setup: Setup) -> tuple[AlipayModel, Hosted]:
@@ -132,8 +134,8 @@ def host_wechat(setup: Setup) -> tuple[WechatModel, Hosted]:
             **_control(base_url),
         }
 
-    app = WechatHttp(model=model, clock=setup.clock).application()
-    return model, Hosted(name="wechat", application=app, opened=opened)
+    app, second = (WechatHttp(model=model, clock=setup.clock).application() for _ in range(2))
+    return model, Hosted(name="wechat", application=app, opened=opened, second=second)
 
 
 def host_unionpay(setup: Setup) -> tuple[UnionpayModel, Hosted]:

@@ -18,6 +18,8 @@ from simulator.bench.floor.common import Rsa2, options, serve
 
 PAY = "alipay.trade.pay"
 QUERY = "alipay.trade.query"
+ASKED_AGAIN = "orders asked about"
+"""Of the counts: orders that were queried, however often."""
 PAID_AT = "2026-11-22 10:30:06"
 
 
@@ -27,7 +29,8 @@ class BareGateway:
     def __init__(self, keys: Rsa2) -> None:
         self._keys = keys
         self._amounts: dict[str, str] = {}
-        self._calls = {PAY: 0, QUERY: 0}
+        self._calls = {PAY: 0, QUERY: 0, ASKED_AGAIN: 0}
+        self._asked_again: set[str] = set()
 
     async def answer(self, body: bytes) -> bytes:
         """Return the signed answer to a signed form. Raises: ValueError: another key signed it."""
@@ -48,6 +51,9 @@ class BareGateway:
         number = biz["out_trade_no"]
         if method == PAY:
             self._amounts[number] = biz["total_amount"]
+        elif number not in self._asked_again:
+            self._asked_again.add(number)
+            self._calls[ASKED_AGAIN] += 1
         amount = self._amounts.get(number)
         if amount is None:
             return {"code": "40004", "msg": "Business Failed", "sub_code": "ACQ.TRADE_NOT_EXIST"}

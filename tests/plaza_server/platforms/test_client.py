@@ -13,7 +13,7 @@ import pytest
 from plaza_server.engine import CallKind
 from plaza_server.platforms.alipay.codec import AlipayCodec, AlipayConfig
 from plaza_server.platforms.calls import MAX_ANSWER_BYTES
-from plaza_server.platforms.client import ClientLimits, HttpPlatformClient
+from plaza_server.platforms.client import Addresses, ClientLimits, HttpPlatformClient
 from plaza_server.platforms.keys import rsa_check, rsa_signer
 from plaza_server.rules.outcomes import (
     CancelDone,
@@ -234,3 +234,84 @@ async def test_a_client_tells_how_long_its_line_was_quiet() -> None:
         gateway.then("query", far.drop)
         assert await ask(subject, CallKind.QUERY) == Unknown(evidence=Evidence.TIMEOUT)
         assert subject.idle_s is None
+
+
+@asynccontextmanager
+async def silent_host() -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Take every request and answer none, as a site that hangs; give its URL and what it got."""
+    got: list[bytes] = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(65_536):
+            got.append(piece)
+        writer.close()
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield f"http://127.0.0.1:{port}", got
+
+
+@asynccontextmanager
+async def hedging_client(
+    url: str, addresses: Addresses | None
+) -> AsyncIterator[HttpPlatformClient]:
+    codec = AlipayCodec(
+        AlipayConfig(gateway_url=url, app_id=far.APP_ID),
+        sign=rsa_signer(far.GOLDEN / "merchant_private.pem"),
+        verify=rsa_check(far.GOLDEN / "platform_public.pem"),
+    )
+    limits = ClientLimits(pay_ms=300, hedge_query_ms=100)
+    client = HttpPlatformClient(codec, limits, addresses=addresses)
+    await client.start()
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+@pytest.mark.asyncio
+async def test_a_silent_query_is_asked_once_more_at_the_second_address() -> None:
+    """The first site hangs: the answer of the second one counts, and comes soon."""
+    async with silent_host() as (url, got), far.gateway_served() as gateway:
+        path = gateway.url.removeprefix("http://").partition("/")[2]
+        second = gateway.url.removesuffix(f"/{path}")
+        addresses = Addresses(first=url, second=second)
+        async with hedging_client(f"{url}/{path}", addresses) as subject:
+            for kind in (CallKind.QUERY, CallKind.REFUND_QUERY):
+                outcome = await ask(subject, kind)
+                assert not isinstance(outcome, Unknown)
+            assert gateway.count("query") + gateway.count("fastpay.refund.query") >= 2
+            assert got
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("kind", [CallKind.PAY, CallKind.CANCEL, CallKind.REFUND])
+async def test_what_moves_money_is_never_asked_twice(kind: CallKind) -> None:
+    """Pay, cancel and refund wait for their one answer, silent or not."""
+    async with silent_host() as (url, got), far.gateway_served() as gateway:
+        path = gateway.url.removeprefix("http://").partition("/")[2]
+        addresses = Addresses(first=url, second=gateway.url.removesuffix(f"/{path}"))
+        async with hedging_client(f"{url}/{path}", addresses) as subject:
+            assert await ask(subject, kind, 400) == Unknown(evidence=Evidence.TIMEOUT)
+            assert gateway.asked == []
+            assert b"".join(got).count(b"POST /") == 1
+
+
+@pytest.mark.asyncio
+async def test_an_answer_in_time_is_asked_for_once() -> None:
+    """No second query goes out, and an answer that proves nothing in time is no silence either."""
+    async with far.gateway_served() as gateway, hedging_client(gateway.url, None) as subject:
+        assert await ask(subject, CallKind.QUERY) == NotThere()
+        gateway.then("query", far.raw(502, b"<html>Bad Gateway</html>"))
+        assert await ask(subject, CallKind.QUERY) == Unknown(evidence=Evidence.HTTP_STATUS)
+        assert gateway.count("query") == 2
+        assert subject.idle_s is not None
+
+
+@pytest.mark.asyncio
+async def test_two_silences_are_one_silence() -> None:
+    """Both hang: unknown at the call's own deadline, and two requests went out in all."""
+    async with silent_host() as (url, got), hedging_client(f"{url}/gateway.do", None) as subject:
+        assert await ask(subject, CallKind.QUERY, 400) == Unknown(evidence=Evidence.TIMEOUT)
+        assert b"".join(got).count(b"POST /") == 2

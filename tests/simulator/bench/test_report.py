@@ -9,7 +9,7 @@ from rich.console import Console
 
 from simulator.bench import report as subject
 from simulator.bench.figures import Spread
-from simulator.bench.payments import Load, Point, StoreFigures
+from simulator.bench.payments import Load, Point, StoreFigures, merged
 from simulator.bench.world import WorldSpeed
 
 FLOOR = Spread(samples=500, p50_ms=8.0, p99_ms=20.0)
@@ -77,3 +77,23 @@ def test_durable_payments_are_told_beside_the_bare_handler() -> None:
     Console(file=shown, width=160).print(subject.payments_table(PAYMENTS))
     for part in ("sqlite", "64", "600", "1000", "0.6", "4000", "1.4", "0.8", "150", "0.4"):
         assert part in shown.getvalue()
+
+
+def test_rounds_are_told_by_their_median() -> None:
+    """One lucky or unlucky round decides nothing; counts are added up."""
+    loads = [
+        Load(
+            payments=count,
+            per_s=rate,
+            cpu_ms=rate / 10,
+            p50_ms=1.0,
+            p99_ms=None,
+            signed_calls=count,
+        )
+        for count, rate in ((10, 5.0), (30, 50.0), (20, 20.0))
+    ]
+    found = merged(loads)
+    assert (found.payments, found.signed_calls) == (60, 60)
+    assert (found.per_s, found.cpu_ms, found.p99_ms) == (20.0, 2.0, None)
+    point = Point(callers=1, floor=found, ours=found, rows_per_s=1.0, ratios=(0.3, 0.9, 0.5))
+    assert point.times_floor == 0.5

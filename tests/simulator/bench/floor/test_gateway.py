@@ -65,3 +65,20 @@ async def test_a_stranger_s_request_is_refused(keys: tuple[Rsa2, Rsa2]) -> None:
     gateway = subject.BareGateway(platform)
     with pytest.raises(ValueError, match="bad signature"):
         await gateway.answer(asked(platform, subject.PAY, out_trade_no=NUMBER, total_amount="1.00"))
+
+
+@pytest.mark.asyncio
+async def test_the_gateway_counts_what_it_answered(keys: tuple[Rsa2, Rsa2]) -> None:
+    """Pays, queries, and how many orders were asked about: two queries of one order are one."""
+    platform, merchant = keys
+    gateway = subject.BareGateway(platform)
+    await gateway.answer(
+        asked(merchant, subject.PAY, out_trade_no=NUMBER, auth_code="28", total_amount="25.50")
+    )
+    for _ in range(2):
+        await gateway.answer(asked(merchant, subject.QUERY, out_trade_no=NUMBER))
+    assert json.loads(await gateway.answer(b"")) == {
+        subject.PAY: 1,
+        subject.QUERY: 2,
+        subject.ASKED_AGAIN: 1,
+    }
