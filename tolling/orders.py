@@ -87,6 +87,8 @@ class ReasonCode(StrEnum):
     NONE = "none"
     PASSWORD = "password"  # noqa: S105 - the name of a reason, not a secret
     """The driver confirms on the phone."""
+    ACCEPTED = "accepted"
+    """The platform has taken the payment and says no more yet; the driver need do nothing."""
     NO_ANSWER = "no_answer"
     """The platform did not answer in time."""
     BAD_ANSWER = "bad_answer"

@@ -87,6 +87,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "order.refund_stuck": ("退款受阻", "refund stuck"),
     "reason.none": ("", ""),
     "reason.password": ("输入密码", "password"),
+    "reason.accepted": ("平台处理中", "platform at work"),
     "reason.no_answer": ("平台未应答", "no answer"),
     "reason.bad_answer": ("应答不可信", "answer not proven"),
     "reason.platform_trouble": ("平台故障", "platform trouble"),

@@ -231,8 +231,8 @@ def _act_on(draft: Draft, order: LaneOrder, answer: PaymentAnswer) -> None:
 
 def _still_open(draft: Draft, order: LaneOrder) -> None:
     if draft.passage.phase is Phase.PAYING and not draft.passage.other_offered:
-        waiting = order.phase is OrderPhase.WAITING
-        draft.show_kind(PictureKind.PASSWORD if waiting else PictureKind.CHECKING)
+        asked = order.phase is OrderPhase.WAITING and order.reason is not ReasonCode.ACCEPTED
+        draft.show_kind(PictureKind.PASSWORD if asked else PictureKind.CHECKING)
     if draft.passage.other_offered and order.phase is OrderPhase.UNKNOWN:
         cancel(draft, order)
         return

@@ -135,6 +135,7 @@ def refund_order(order: Order, claim: Claim) -> RefundOrder:
         captured_fen=order.captured_fen,
         provider_txn_id=order.provider_txn_id,
         out_refund_no=claim.out_refund_no,
+        # Stored with its number, before any call; days after the payment's.
         refund_txn_time=beijing_digits(claim.decided_ms),
         refund_fen=claim.amount_fen,
     )

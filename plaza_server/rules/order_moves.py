@@ -15,7 +15,16 @@ from plaza_server.rules.facts import (
 from plaza_server.rules.ledger import Transfer
 from plaza_server.rules.order_table import OrderEvent
 from plaza_server.rules.order_values import Moment, Order, RecordMark
-from plaza_server.rules.outcomes import Closed, Evidence, Misconfigured, Paid, Refused, Unknown
+from plaza_server.rules.outcomes import (
+    Closed,
+    Evidence,
+    Misconfigured,
+    Paid,
+    Refused,
+    Unknown,
+    Waiting,
+)
+from tolling.clock import beijing_digits
 from tolling.evolve import evolve
 from tolling.orders import NextStep, OrderState, ReasonCode
 
@@ -62,7 +71,9 @@ def move(
             return moved, (ledger.to_refund_due(before.out_trade_no, before.captured_fen),)
         case E.REFUND_STARTED:
             assert isinstance(fact, RefundStarted)
-            return evolve(moved, out_refund_no=fact.out_refund_no), ()
+            # Its own time: a refund of days later under the payment's time would be refused as old.
+            number, time = fact.out_refund_no, beijing_digits(at.wall_ms)
+            return evolve(moved, out_refund_no=number, refund_time=time), ()
         case E.REFUND_PROVEN:
             row = ledger.refund_made(before.out_trade_no, before.platform, before.refund_fen)
             return evolve(moved, refunded_fen=before.captured_fen), (row,)
@@ -73,7 +84,10 @@ def move(
 def _reworded(moved: Order, before: Order, fact: OrderFact, event: OrderEvent) -> Order:
     """Return an order that moved without money, with the words a driver is shown."""
     if event is E.WAITS:
-        return evolve(moved, reason=ReasonCode.PASSWORD, next=NextStep.WAIT)
+        outcome = fact.outcome if isinstance(fact, (PayAnswered, QueryAnswered)) else None
+        accepted = isinstance(outcome, Waiting) and outcome.accepted
+        reason = ReasonCode.ACCEPTED if accepted else ReasonCode.PASSWORD
+        return evolve(moved, reason=reason, next=NextStep.WAIT)
     if event is E.TAKE_OVER:
         closed = moved.state is S.CLOSED
         reason = ReasonCode.CANCELLED if closed else ReasonCode.NO_ANSWER

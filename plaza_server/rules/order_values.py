@@ -106,6 +106,9 @@ class Order:
     """The pending transfer clearing -> suspense stands, neither posted nor voided."""
     record: RecordMark
     out_refund_no: OutRefundNo | None
+    refund_time: str | None
+    """yyyyMMddHHmmss in Beijing when its refund's number was stored: with the number, UnionPay's
+    key of the refund. None: before, and of refunds stored by a version that did not keep it."""
     owner: BootId
     lease_until_ms: int
     version: int
@@ -120,6 +123,8 @@ class Order:
     def refund_txn_time(self) -> str:
         """The time that goes with the refund's number: never changes, so two calls of one refund
         are one to a platform that knows refunds by number and time."""
+        if self.refund_time is not None:
+            return self.refund_time
         return self.txn_time if self.captured_ms is None else beijing_digits(self.captured_ms)
 
     @property
@@ -190,6 +195,7 @@ def new_order(
         pending=False,
         record=RecordMark.NONE,
         out_refund_no=None,
+        refund_time=None,
         owner=owner,
         lease_until_ms=lease_until_ms,
         version=1,
@@ -233,6 +239,7 @@ def tombstone(number: OutTradeNo, lane: LaneId, *, owner: BootId, at: Moment) ->
         pending=False,
         record=RecordMark.NONE,
         out_refund_no=None,
+        refund_time=None,
         owner=owner,
         lease_until_ms=0,
         version=1,

@@ -57,6 +57,9 @@ class Paid:
 class Waiting:
     """Signed: the payer must still confirm."""
 
+    accepted: bool = False
+    """It does not say what it waits for: the platform has taken the payment and works on it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:

@@ -65,6 +65,7 @@ orders = sa.Table(
     sa.Column("pending", sa.Boolean, nullable=False),
     _text("record"),
     _text("out_refund_no", null=True),
+    _text("refund_time", null=True),
     _text("owner"),
     _bigint("lease_until_ms"),
     sa.Column("version", sa.Integer, nullable=False),

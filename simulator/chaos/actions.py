@@ -260,6 +260,7 @@ PLATFORM_FAULTS: tuple[Mapping[str, Any], ...] = (
     {"kind": "charged_wrong", "calls": ["pay"], "fen": 100},
     {"kind": "awkward_json", "times": 5},
     {"kind": "bad_signature", "times": 2},
+    {"kind": "foreign_order", "times": 2},
     {"kind": "missing_signature", "times": 2},
     {"kind": "duplicate_node", "times": 2},
     {"kind": "truncated", "times": 2},

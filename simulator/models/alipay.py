@@ -49,6 +49,7 @@ from simulator.models.platform_face import (
     Asked,
     PlatformFace,
     charged_extra_fen,
+    foreign,
     password_wait_ms,
 )
 from simulator.models.platform_values import DAY_NS, beijing_day_ns
@@ -319,6 +320,7 @@ class AlipayModel(PlatformFace):
         node = answer.fields
         if fired is not None and kind is PlatformFault.WRONG_AMOUNT:
             node = _raised(node, fired.fault.fen)
+        node = foreign(node, fired)
         text = json_text(node, awkward="store_name" if kind is PlatformFault.AWKWARD_JSON else "")
         signed = text.encode(charset, "replace")
         keys, cert_sn = self._signing(kind)

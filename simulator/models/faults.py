@@ -62,6 +62,9 @@ class PlatformFault(StrEnum):
     """Pay takes ``fen`` more than was asked; books and later answers say the wrong amount too."""
     WRONG_AMOUNT = "wrong_amount"
     """The answer names an amount ``fen`` higher than the books; its signature is good."""
+    FOREIGN_ORDER = "foreign_order"
+    """The answer is rightly signed and names another lane's order: a mix-up, or an answer to
+    somebody else put in place of ours. The books are right."""
     AWKWARD_JSON = "awkward_json"
     """A legal answer written with blanks, escapes and a brace inside a text: a verifier that
     re-writes the JSON, or counts braces, calls it forged."""
@@ -122,6 +125,7 @@ STAGES: dict[PlatformFault, Stage] = {
     PlatformFault.PASSWORD_WAIT: Stage.BUSINESS,
     PlatformFault.CHARGED_WRONG: Stage.BUSINESS,
     PlatformFault.WRONG_AMOUNT: Stage.ANSWER,
+    PlatformFault.FOREIGN_ORDER: Stage.ANSWER,
     PlatformFault.AWKWARD_JSON: Stage.ANSWER,
     PlatformFault.BAD_SIGNATURE: Stage.ANSWER,
     PlatformFault.MISSING_SIGNATURE: Stage.ANSWER,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import heapq
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from simulator.models.faults import Fault, FaultBoard, FaultView, Fired, PlatformFault, Stage
@@ -277,6 +278,26 @@ def charged_extra_fen(fault: Fault | None) -> int:
 def password_wait_ms(fault: Fault | None) -> int | None:
     """Return how long PASSWORD_WAIT lets the buyer type, or None where it did not fire."""
     return fault.ms if fault and fault.kind is PlatformFault.PASSWORD_WAIT else None
+
+
+_NUMBERS = ("out_trade_no", "orderId", "out_refund_no", "out_request_no")
+"""Where the platforms' answers name what they are about."""
+_LANE = slice(6, 9)
+"""Of one of our numbers: its lane's digits."""
+_OTHER_LANE = ("999", "998")
+
+
+def foreign(fields: Mapping[str, object], fired: Fired | None) -> Fields:
+    """Return an answer's fields, FOREIGN_ORDER's naming the same order of another lane."""
+    said = dict(fields)
+    if fired is None or fired.fault.kind is not PlatformFault.FOREIGN_ORDER:
+        return said
+    for name in _NUMBERS:
+        number = said.get(name)
+        if isinstance(number, str) and number:
+            other = next(lane for lane in _OTHER_LANE if lane != number[_LANE])
+            said[name] = number[: _LANE.start] + other + number[_LANE.stop :]
+    return said
 
 
 def _keeps_from_books(fault: Fault) -> bool:

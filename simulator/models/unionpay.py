@@ -23,6 +23,7 @@ from simulator.models.platform_face import (
     Asked,
     PlatformFace,
     charged_extra_fen,
+    foreign,
     password_wait_ms,
 )
 from simulator.models.platform_values import (
@@ -234,6 +235,7 @@ class UnionpayModel(PlatformFace):
         pairs |= _pairs(answer.fields)
         if fired is not None and kind is PlatformFault.WRONG_AMOUNT and "txnAmt" in pairs:
             pairs["txnAmt"] = str(int(pairs["txnAmt"]) + fired.fault.fen)
+        pairs = _pairs(foreign(pairs, fired))
         if kind is PlatformFault.AWKWARD_JSON:
             pairs["reqReserved"] = "{a=1&b=2}[c&d]"
         if answer.signed and kind is not PlatformFault.MISSING_SIGNATURE:

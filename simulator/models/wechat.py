@@ -28,6 +28,7 @@ from simulator.models.platform_face import (
     Asked,
     PlatformFace,
     charged_extra_fen,
+    foreign,
     password_wait_ms,
 )
 from simulator.models.platform_values import (
@@ -336,6 +337,7 @@ class WechatModel(PlatformFace):
         fields = answer.fields
         if fired is not None and kind is PlatformFault.WRONG_AMOUNT:
             fields = _raised(fields, fired.fault.fen)
+        fields = foreign(fields, fired)
         awkward = "note" if kind is PlatformFault.AWKWARD_JSON else ""
         body = answer.file
         content_type = answer.file_type

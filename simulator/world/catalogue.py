@@ -143,6 +143,7 @@ _PLATFORM_TEXTS: dict[PlatformFault, tuple[str, str]] = {
     PlatformFault.PASSWORD_WAIT: ("the buyer enters a password later", "waiting"),
     PlatformFault.CHARGED_WRONG: ("takes more than was asked", "mismatch, refunded whole"),
     PlatformFault.WRONG_AMOUNT: ("says more than it took", "mismatch, refund refused for good"),
+    PlatformFault.FOREIGN_ORDER: ("signed, about another lane's order", "unknown, alarm"),
     PlatformFault.AWKWARD_JSON: ("a legal answer that is hard to verify", "as signed"),
     PlatformFault.BAD_SIGNATURE: ("the signature is of other bytes", "unknown, alarm"),
     PlatformFault.MISSING_SIGNATURE: ("no signature", "unknown, alarm"),

@@ -85,6 +85,7 @@ PLATFORM_FAULTS = (
     Fault(kind=PlatformFault.PASSWORD_WAIT, calls=("pay",), ms=12_000),
     Fault(kind=PlatformFault.CHARGED_WRONG, calls=("pay",), fen=100),
     Fault(kind=PlatformFault.WRONG_AMOUNT, calls=("pay",), fen=100),
+    Fault(kind=PlatformFault.FOREIGN_ORDER, times=2),
     Fault(kind=PlatformFault.AWKWARD_JSON, times=5),
     Fault(kind=PlatformFault.BAD_SIGNATURE, times=2),
     Fault(kind=PlatformFault.MISSING_SIGNATURE, times=2),

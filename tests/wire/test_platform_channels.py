@@ -152,7 +152,7 @@ async def test_a_unionpay_order_lives_its_whole_life(tmp_path: Path, wallet: Wal
         assert await bench.channel.client.probe(now_ms=now_ms()) == NotThere()
         code = bench.code()
         assert code.wallet is wallet
-        assert await bench.call(CallKind.PAY, order, code) == Waiting()
+        assert await bench.call(CallKind.PAY, order, code) == Waiting(accepted=True)
         paid = await bench.until(CallKind.QUERY, order, Paid)
         assert (paid.captured_fen, paid.paid_at_ms is None) == (2550, False)
         order = replace(order, captured_fen=2550, provider_txn_id=paid.provider_txn_id)

@@ -264,7 +264,9 @@ class UnionpayCodec:
 
 def _read_pay(fields: Fields) -> PayOutcome:
     code = _code(fields, "respCode")
-    if code == respcodes.SUCCESS or code in respcodes.IN_PROGRESS:
+    if code == respcodes.SUCCESS:
+        return Waiting(accepted=True)
+    if code in respcodes.IN_PROGRESS:
         return Waiting()
     if code in respcodes.PAY_REFUSALS:
         return respcodes.PAY_REFUSALS[code]

@@ -51,7 +51,7 @@ class BareGateway:
         number = biz["out_trade_no"]
         if method == PAY:
             self._amounts[number] = biz["total_amount"]
-        elif number not in self._asked_again:
+        elif number in self._amounts and number not in self._asked_again:
             self._asked_again.add(number)
             self._calls[ASKED_AGAIN] += 1
         amount = self._amounts.get(number)

@@ -83,7 +83,7 @@ def test_a_payment_is_paid_with_its_facts(subject: Rig) -> None:
 def test_a_payment_waits_for_its_password(subject: Rig) -> None:
     """Not paid and not refused while the payer types, paid afterwards."""
     order = subject.order()
-    assert subject.pay(order, BuyerBehaviour.CONFIRMS, 5_000) == Waiting()
+    assert isinstance(subject.pay(order, BuyerBehaviour.CONFIRMS, 5_000), Waiting)
     subject.turn(1_000)
     assert subject.call(CallKind.QUERY, order) == Waiting()
     subject.turn(5_000)
@@ -107,7 +107,7 @@ def test_a_refusal_says_why_and_what_next(
     order = subject.order()
     first = subject.pay(order, behaviour)
     if first != Refused(reason=reason, next=step):
-        assert first == Waiting()
+        assert isinstance(first, Waiting)
         assert subject.settled(order) == Closed()
     subject.turn(60_000)
     after = subject.call(CallKind.QUERY, order)
@@ -252,6 +252,7 @@ def test_a_refund_of_more_than_is_there_is_refused(subject: Rig) -> None:
         F.KEY_CHANGED,
         F.TRUNCATED,
         F.DUPLICATE_NODE,
+        F.FOREIGN_ORDER,
         F.HTTP_5XX,
         F.HTTP_429,
         F.ANSWER_LOST,
@@ -293,6 +294,26 @@ def test_a_forgery_is_told_apart_from_trouble(subject: Rig, kind: PlatformFault)
     subject.inject(kind, "query")
     outcome = subject.call(CallKind.QUERY, order)
     assert outcome == Unknown(evidence=Evidence.BAD_SIGNATURE)
+
+
+@pytest.mark.parametrize("call", ["pay", "query", "refund_query"])
+def test_a_signed_answer_about_another_order_is_nobodys(subject: Rig, call: str) -> None:
+    """F9: another lane's number in a good answer. Unknown and an alarm, whatever it says; the
+    next query about ours tells the truth."""
+    kind = CallKind(call)
+    order = subject.order() if kind is CallKind.PAY else subject.paid_order()
+    if kind is CallKind.REFUND_QUERY:
+        order = subject.with_refund(order, TOLL)
+        subject.call(CallKind.REFUND, order)
+        subject.turn(5_000)
+    subject.inject(F.FOREIGN_ORDER, call)
+    outcome = subject.pay(order) if kind is CallKind.PAY else subject.call(kind, order)
+    assert outcome == Unknown(evidence=Evidence.FOREIGN)
+    if kind is CallKind.REFUND_QUERY:
+        assert isinstance(subject.refunded(order, within_ms=10_000), RefundDone)
+    else:
+        assert isinstance(subject.settled(order), Paid)
+        assert subject.net_fen() == TOLL
 
 
 def test_a_strangely_written_answer_is_still_the_platforms(subject: Rig) -> None:

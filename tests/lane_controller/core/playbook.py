@@ -280,6 +280,7 @@ class Playbook:
         version: int = 1,
         then: NextStep = NextStep.WAIT,
         retry_after_ms: int | None = None,
+        reason: ReasonCode = ReasonCode.NONE,
     ) -> Playbook:
         """Let the plaza answer for an order (the last one)."""
         number = number or self.passage.orders[-1].out_trade_no
@@ -290,7 +291,7 @@ class Playbook:
             answer=PaymentAnswer(
                 out_trade_no=number,
                 state=state,
-                reason_code=ReasonCode.NONE,
+                reason_code=reason,
                 next=then,
                 captured_fen=amount,
                 provider_txn_id="P1" if amount else None,

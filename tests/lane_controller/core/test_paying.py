@@ -13,7 +13,7 @@ from tests.lane_controller.core.scenes import TAG
 from tolling.alarms import AlarmCode, Degraded
 from tolling.devices import EtcOutcome
 from tolling.messages import OperatorAction
-from tolling.orders import NextStep, OrderState
+from tolling.orders import NextStep, OrderState, ReasonCode
 from tolling.paycodes import NotAPayCode, Wallet
 from tolling.pictures import PictureKind
 from tolling.records import Tender, UnpaidReason
@@ -75,6 +75,13 @@ def test_waiting_then_paid() -> None:
     book.answer(OrderState.WAITING)
     assert book.gave(cmd.PollOrder)
     assert book.answer(OrderState.PAID, version=2).phase is Phase.RELEASED
+
+
+def test_what_is_only_accepted_shows_that_it_is_being_paid() -> None:
+    """Nobody is asked to confirm on the phone where the platform did not say so."""
+    book = Playbook().open().arrive() >> code()
+    _ = book.answer(OrderState.WAITING, reason=ReasonCode.ACCEPTED) << cmd.PollOrder
+    assert shown(book) is PictureKind.CHECKING
 
 
 def test_refused_lets_the_driver_scan_again_at_once() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from plaza_server.rules.facts import CancelAsked, PayAnswered, QueryAnswered, RecordSaid
 from plaza_server.rules.ledger import TransferKind, balances
 from plaza_server.rules.orders import RecordMark, apply
-from plaza_server.rules.outcomes import Closed, Evidence, Misconfigured, Unknown
+from plaza_server.rules.outcomes import Closed, Evidence, Misconfigured, Unknown, Waiting
 from tests.plaza_server.bench_platform import EPOCH_MS
 from tests.plaza_server.plaza_bench import TOLL
 from tests.plaza_server.rules.values import AT, FACTS, LATE, REFUSAL, E, S, order_in, paid, queried
+from tolling.clock import beijing_digits
 from tolling.orders import NextStep, OrderState, ReasonCode
 
 
@@ -189,3 +192,25 @@ def test_a_confirming_query_changes_only_the_proof() -> None:
     done = apply(order_in(S.PAID), fact, at=AT)
     assert done.order.proven
     assert done.transfers == ()
+
+
+def test_what_is_only_accepted_asks_nothing_of_the_driver() -> None:
+    """UnionPay's 00 says that it is at work, not that a password is wanted."""
+    taken = PayAnswered(outcome=Waiting(accepted=True), cancel_out=False)
+    done = apply(order_in(S.SENT), taken, at=AT)
+    assert (done.order.state, done.order.reason) == (S.WAITING, ReasonCode.ACCEPTED)
+    assert done.order.next is NextStep.WAIT
+
+
+def test_a_refund_has_a_time_of_its_own() -> None:
+    """Numbered days after the payment: its time is of that moment, stored with the number, and the
+    same ever after."""
+    later = replace(AT, wall_ms=AT.wall_ms + 3 * 86_400_000)
+    begun = apply(order_in(S.REFUND_DUE), FACTS[E.REFUND_STARTED][0], at=later).order
+    assert begun.refund_txn_time == begun.refund_time == beijing_digits(later.wall_ms)
+    assert begun.refund_txn_time != begun.txn_time
+    for fact in (FACTS[E.REFUND_OPEN][0], FACTS[E.REFUND_REFUSED][0]):
+        after = apply(begun, fact, at=replace(later, wall_ms=later.wall_ms + 60_000)).order
+        assert after.refund_txn_time == begun.refund_txn_time
+    old = replace(begun, refund_time=None, captured_ms=AT.wall_ms)
+    assert old.refund_txn_time == beijing_digits(AT.wall_ms)

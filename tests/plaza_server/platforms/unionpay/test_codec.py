@@ -97,7 +97,7 @@ def refused(reason: ReasonCode, step: NextStep = NextStep.OTHER_TENDER) -> Refus
 
 
 ANSWERS: dict[str, PlatformOutcome] = {
-    "pay_answer_accepted": Waiting(),
+    "pay_answer_accepted": Waiting(accepted=True),
     "pay_answer_accepted_later": Waiting(),
     "pay_answer_password": Waiting(),
     "pay_answer_code_unknown": refused(ReasonCode.CODE_INVALID, NextStep.NEW_CODE),
