@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simulator.models.alipay_bills import AlipayBills
@@ -52,7 +53,7 @@ from simulator.models.platform_face import (
     foreign,
     password_wait_ms,
 )
-from simulator.models.platform_values import DAY_NS, beijing_day_ns
+from simulator.models.platform_values import DAY_NS, BillMistake, beijing_day_ns, beijing_text
 from simulator.models.platform_wire import (
     MAX_BODY_BYTES,
     NS_PER_MS,
@@ -129,6 +130,24 @@ class AlipayModel(PlatformFace):
     def serve_bills_at(self, host: str) -> None:
         """Let addresses of bills begin with *host* (``http://127.0.0.1:1234``)."""
         self._bill_host = host
+
+    def write_bill(
+        self, day: str | None, now_ns: int, mistakes: Sequence[BillMistake] = ()
+    ) -> tuple[str, int]:
+        """Write a day's bill now, before its time, perhaps with mistakes; it is what the merchant
+        gets from then on.
+
+        Args:   day: yyyy-MM-dd in Beijing; None: today.
+        Returns: the day, and how many rows its bill has.
+        Raises: ValueError: no such day, or fewer payments on it than *mistakes*.
+        """
+        self.books(now_ns)
+        if day is None:
+            day = beijing_text(self._wall_base_ns + now_ns)[:10]
+        begins_ns = beijing_day_ns(day)
+        if begins_ns is None:
+            raise ValueError("no day of the calendar")
+        return day, self._bills.write(begins_ns, mistakes)
 
     def issue_code(
         self,
@@ -235,8 +254,8 @@ class AlipayModel(PlatformFace):
             sub_code, why = "isv.insufficient-isv-permissions", "ISV权限不足"
             return Refusal(code="40006", sub_code=sub_code, sub_msg=why).fields()
         ready_ns = begins_ns + DAY_NS + self._config.bill_ready_ms * NS_PER_MS
-        packed = None
-        if ready_ns <= self._wall_ns <= begins_ns + BILL_MONTHS_NS:
+        packed, ready = None, ready_ns <= self._wall_ns or self._bills.is_written(begins_ns)
+        if ready and self._wall_ns <= begins_ns + BILL_MONTHS_NS:
             packed = self._bills.packed(begins_ns)
         if packed is None:
             return business_failed("isp.bill_not_exist")

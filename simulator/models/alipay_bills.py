@@ -11,13 +11,13 @@ in a ZIP.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from simulator.models.alipay_books import AlipayBooks, Trade
 from simulator.models.alipay_values import AlipayConfig, RefundView, beijing_text, yuan_of
 from simulator.models.alipay_wallets import Wallets
-from simulator.models.platform_values import DAY_NS, beijing_moment, fee_fen
+from simulator.models.platform_values import DAY_NS, BillMistake, beijing_moment, fee_fen
 from simulator.models.platform_zip import zip_bytes
 
 DETAIL_HEADER = (
@@ -30,6 +30,10 @@ TOTALS_HEADER = (
     "门店编号,门店名称,交易订单总笔数,退款订单总笔数,订单金额（元）,商家实收（元）,支付宝优惠（元）,"
     "商家优惠（元）,卡消费金额（元）,服务费（元）,分润（元）,实收净额（元）"
 )
+NOBODYS = "999999000000000000000A01"
+"""An order number of a plaza that never was."""
+TOO_MUCH_FEN = 100
+_SECOND_NS = 1_000_000_000
 _TAB = "\t"
 _FENCE = "-" * 40
 
@@ -39,6 +43,9 @@ class _Row:
     at_ns: int
     """Unix time in ns."""
     trade: Trade
+    trade_no: str
+    number: str
+    """The merchant's."""
     refund: RefundView | None
     amount_fen: int
     """Below 0 for a refund."""
@@ -47,12 +54,14 @@ class _Row:
 
 
 class AlipayBills:
-    """Bills written from the books; nothing is stored, a past day does not change."""
+    """Bills written from the books. A past day does not change, so nothing is stored but what was
+    written before its time or with mistakes."""
 
     def __init__(self, *, config: AlipayConfig, books: AlipayBooks, wallets: Wallets) -> None:
         self._config = config
         self._books = books
         self._wallets = wallets
+        self._written: dict[int, bytes] = {}
 
     @property
     def account(self) -> str:
@@ -62,9 +71,54 @@ class AlipayBills:
     def packed(self, begins_ns: int) -> bytes | None:
         """Return the ZIP of the Beijing day that begins at unix time *begins_ns*, or None where
         nothing happened."""
-        rows = sorted(self._rows(begins_ns), key=lambda row: (row.at_ns, row.trade.trade_no))
-        if not rows:
-            return None
+        if begins_ns in self._written:
+            return self._written[begins_ns]
+        rows = self._sorted(self._rows(begins_ns))
+        return self._zip(rows, begins_ns) if rows else None
+
+    def is_written(self, begins_ns: int) -> bool:
+        """Return whether the bill of a day was written by ``write``: it is given out at once."""
+        return begins_ns in self._written
+
+    def write(self, begins_ns: int, mistakes: Sequence[BillMistake] = ()) -> int:
+        """Write the bill of a day as the books stand, for good, and return how many rows it has.
+
+        Args:   mistakes: one each into the day's payments that were not given back, in their order.
+                DAY writes the bill of the day before as well.
+        Raises: ValueError: the day has fewer such payments than *mistakes*, or none at all.
+        """
+        rows = self._sorted(self._rows(begins_ns))
+        plain = [row for row in rows if row.refund is None and not row.trade.refunds]
+        if not rows or len(mistakes) > len(plain):
+            raise ValueError(f"{len(plain)} payments for {len(mistakes)} mistakes")
+        before = list(self._rows(begins_ns - DAY_NS))
+        for row, mistake in zip(plain, mistakes, strict=False):
+            place = rows.index(row)
+            match mistake:
+                case BillMistake.LONG:
+                    rows.append(replace(row, trade_no=f"8{row.trade_no[1:]}", number=NOBODYS))
+                case BillMistake.SHORT:
+                    del rows[place]
+                case BillMistake.AMOUNT:
+                    rows[place] = self._costing(row, row.amount_fen + TOO_MUCH_FEN)
+                case BillMistake.DUP:
+                    rows.append(replace(row, trade_no=f"9{row.trade_no[1:]}"))
+                case BillMistake.DAY:
+                    before.append(replace(rows.pop(place), at_ns=begins_ns - _SECOND_NS))
+        self._written[begins_ns] = self._zip(self._sorted(rows), begins_ns)
+        if BillMistake.DAY in mistakes:
+            yesterday = begins_ns - DAY_NS
+            self._written[yesterday] = self._zip(self._sorted(before), yesterday)
+        return len(rows)
+
+    def _costing(self, row: _Row, amount_fen: int) -> _Row:
+        fee = -fee_fen(amount_fen, self._config.fee_permyriad)
+        return replace(row, amount_fen=amount_fen, fee_fen=fee)
+
+    def _sorted(self, rows: Iterator[_Row] | list[_Row]) -> list[_Row]:
+        return sorted(rows, key=lambda row: (row.at_ns, row.trade_no))
+
+    def _zip(self, rows: list[_Row], begins_ns: int) -> bytes:
         stem = f"{self.account}_{beijing_moment(begins_ns).strftime('%Y%m%d')}_业务明细"
         files = {
             f"{stem}.csv": self._detail(rows, begins_ns),
@@ -85,6 +139,8 @@ class AlipayBills:
                 yield _Row(
                     at_ns=at_ns,
                     trade=trade,
+                    trade_no=trade.trade_no,
+                    number=trade.order.out_trade_no,
                     refund=None,
                     amount_fen=trade.total_fen,
                     fee_fen=-fee_fen(trade.total_fen, rate),
@@ -94,6 +150,8 @@ class AlipayBills:
                     yield _Row(
                         at_ns=base + refund.at_ns,
                         trade=trade,
+                        trade_no=trade.trade_no,
+                        number=trade.order.out_trade_no,
                         refund=refund,
                         amount_fen=-refund.amount_fen,
                         fee_fen=fee_fen(refund.amount_fen, rate),
@@ -148,11 +206,11 @@ class AlipayBills:
         amount = _yuan(row.amount_fen)
         buyer = self._wallets.logon_id(trade.card.buyer_id)
         return (
-            trade.trade_no + _TAB,
-            order.out_trade_no + _TAB,
+            row.trade_no + _TAB,
+            row.number + _TAB,
             "退款" if row.refund else "交易",
             order.subject.replace(",", " "),
-            beijing_text(self._config.wall_base_ns + trade.created_at_ns),
+            beijing_text(min(self._config.wall_base_ns + trade.created_at_ns, row.at_ns)),
             beijing_text(row.at_ns),
             order.store_id + _TAB,
             "",

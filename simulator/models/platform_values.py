@@ -32,6 +32,21 @@ class Randomness(Protocol):
         ...
 
 
+class BillMistake(StrEnum):
+    """What can be wrong with a row of a bill."""
+
+    LONG = "long"
+    """A payment under a number nobody here has stands beside it."""
+    SHORT = "short"
+    """It is missing."""
+    AMOUNT = "amount"
+    """It says one yuan more."""
+    DUP = "dup"
+    """It stands there once more, as another trade."""
+    DAY = "day"
+    """It stands in the bill of the day before, at its last second."""
+
+
 class BuyerBehaviour(StrEnum):
     """What the phone's owner does once the merchant has sent the code in."""
 

@@ -29,6 +29,7 @@ class AlipayHttp:
             clock=clock,
             facts={"platform": "alipay", "app_id": model.config.app_id},
             shows=Shows(request=AlipayCodeRequest, issue=self._issue),
+            writes_bill=model.write_bill,
         )
         self._http = PlatformHttp(model=model, clock=clock, routes=control.routes())
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simulator.models.faults import MAX_ARMED, MAX_MS, Fault, FaultView, PlatformFault
 from simulator.models.platform_face import PlatformFace
-from simulator.models.platform_values import BuyerBehaviour, IssuedCode
+from simulator.models.platform_values import BillMistake, BuyerBehaviour, IssuedCode
 from simulator.platforms.clock import Clock
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -63,6 +63,18 @@ class LatencyRequest(_Strict):
     jitter_ms: int = Field(default=0, ge=0, le=MAX_MS)
 
 
+class BillRequest(_Strict):
+    """Body of POST /_sim/bills."""
+
+    day: str | None = Field(default=None, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+    """In Beijing; None: today."""
+    mistakes: tuple[BillMistake, ...] = Field(default=(), max_length=32)
+
+
+WritesBill = Callable[[str | None, int, tuple[BillMistake, ...]], tuple[str, int]]
+"""Day, now_ns, mistakes -> the day, and how many rows its bill has. Raises: ValueError."""
+
+
 class _CallName(_Strict):
     call: str = Field(pattern=_CALL_NAMES)
 
@@ -86,8 +98,11 @@ class PlatformControl(Generic[_Wanted]):
         clock: Clock,
         facts: Mapping[str, object],
         shows: Shows[_Wanted],
+        writes_bill: WritesBill | None = None,
     ) -> None:
-        """Set up. *facts* (platform, ids of the merchant) are part of the status."""
+        """Set up. *facts* (platform, ids of the merchant) are part of the status; without
+        *writes_bill* its bills come next day and are right."""
+        self._writes_bill = writes_bill
         self._model = model
         self._clock = clock
         self._facts = dict(facts)
@@ -107,6 +122,7 @@ class PlatformControl(Generic[_Wanted]):
             web.delete("/_sim/faults", _guarded(self._clear_all)),
             web.delete(r"/_sim/faults/{fault_id:\d+}", _guarded(self._clear)),
             web.put("/_sim/latency", _guarded(self._latency)),
+            *([web.post("/_sim/bills", _guarded(self._bill))] if self._writes_bill else []),
             web.route("*", "/_sim{rest:(/.*)?}", _guarded(_nothing_here)),
         ]
 
@@ -187,6 +203,15 @@ class PlatformControl(Generic[_Wanted]):
         if not self._model.clear_fault(int(request.match_info["fault_id"])):
             raise _Problem(404, "unknown_fault", "no fault has this number")
         return web.json_response({"cleared": True})
+
+    async def _bill(self, request: web.Request) -> web.Response:
+        wanted = await _body(request, BillRequest)
+        assert self._writes_bill is not None, "the route is there with it alone"
+        try:
+            day, rows = self._writes_bill(wanted.day, self._clock.now_ns(), wanted.mistakes)
+        except ValueError as error:
+            raise _Problem(409, "no_such_bill", str(error)) from error
+        return web.json_response({"day": day, "rows": rows}, status=201)
 
     async def _latency(self, request: web.Request) -> web.Response:
         wanted = await _body(request, LatencyRequest)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from plaza_server.rules.reconcile_values import DifferenceClass
 from simulator.auditor import CHECKS, Evidence, Verdict
 from simulator.plant.events import Display
 from simulator.scenarios.amounts import span_text
@@ -30,12 +31,18 @@ from simulator.scenarios.shapes import (
     Whole,
     Words,
 )
+from simulator.world.bills import BillCame
 from tolling.alarms import AlarmCode
 from tolling.orders import OrderState
 from tolling.records import PassageEnd, Tender, UnpaidReason
 
 NO_TENDER = "none"
 """Of records without a leg."""
+_HELD = frozenset(
+    f"{account}:{platform}"
+    for account in ("clearing", "fees", "differences")
+    for platform in ("alipay", "wechat", "unionpay")
+)
 CORE_FAULT = AlarmCode.CORE_FAULT.value
 """An assertion failed inside a lane: never expected unless a file says so."""
 
@@ -90,6 +97,12 @@ class Expectations:
     no_alarms: tuple[str, ...] = ()
     rest_before_us: int | None = None
     """The plaza is at rest by then."""
+    differences: Mapping[str, int] | None = None
+    """Between bill and books, by class, healed ones too; others are 0."""
+    left_for_a_person: int | None = None
+    """Of them."""
+    unexplained_fen: int | None = None
+    """That stand in the account of differences because of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +171,13 @@ _KEYS = {
     "alarms": Key(shape=ListOf(item=_ALARM), default=(), about="raised at least once"),
     "no_alarms": Key(shape=ListOf(item=_ALARM), default=(), about="never raised"),
     "rest_before": Key(shape=Span(unit_us=1), default=None),
+    "differences": Key(
+        shape=_counts(tuple(c.value for c in DifferenceClass), "class of difference"),
+        default=None,
+        about="between bill and books, by class; others are 0",
+    ),
+    "left_for_a_person": Key(shape=_COUNT, default=None, about="of the differences"),
+    "unexplained_fen": Key(shape=_FEN, default=None, about="in the account of differences"),
 }
 
 
@@ -189,12 +209,16 @@ class Came:
     at_rest: bool
     ended_us: int
     """When it ended."""
+    bill: BillCame | None = None
+    """What closing the day came to; None: it was not closed."""
 
 
 def judge(expected: Expectations, came: Came) -> tuple[Checked, ...]:
     """Return each expectation with what was seen."""
     return tuple(
-        check for part in (_rules, _people, _books, _sights) for check in part(expected, came)
+        check
+        for part in (_rules, _people, _books, _bill, _sights)
+        for check in part(expected, came)
     )
 
 
@@ -252,6 +276,33 @@ def _books(expected: Expectations, came: Came) -> Iterator[Checked]:
     for name, want, have, unit in sums:
         if want is not None:
             yield _equal(name, want, have, unit=unit)
+
+
+def _bill(expected: Expectations, came: Came) -> Iterator[Checked]:
+    bill = came.bill
+    if bill is None:
+        asked = (expected.differences, expected.left_for_a_person, expected.unexplained_fen)
+        if any(each is not None for each in asked):
+            yield Checked(what="the day is closed by its bill", ok=False, seen="no")
+        return
+    if expected.differences is not None:
+        some = {word: count for word, count in expected.differences.items() if count}
+        what = f"differences are {_table(some)}"
+        yield Checked(what=what, ok=some == bill.found, seen=_table(bill.found))
+    if expected.left_for_a_person is not None:
+        yield _equal("left for a person", expected.left_for_a_person, bill.left, unit="")
+    if expected.unexplained_fen is not None:
+        yield _equal("unexplained", expected.unexplained_fen, bill.unexplained_fen, unit=" fen")
+    # Whatever a bill claims beside the truth stands in one account: the sums are the platform's.
+    held = sum(
+        entry.amount_fen * ((entry.debit in _HELD) - (entry.credit in _HELD))
+        for entry in came.evidence.transfers
+        if entry.kind in ("posted", "post")
+    )
+    kept = sum(trade.captured_fen - trade.refunded_fen for trade in came.evidence.trades)
+    yield _equal(
+        "clearing, fees and differences hold what the platforms do", kept, held, unit=" fen"
+    )
 
 
 def _sights(expected: Expectations, came: Came) -> Iterator[Checked]:

@@ -146,6 +146,7 @@ def _outcome(scenario: Scenario, result: WorldResult, more: tuple[Checked, ...])
         verdict=verdict,
         at_rest=result.at_rest,
         ended_us=result.world_ns // NS_PER_US,
+        bill=result.bill,
     )
     return Outcome(
         scenario=scenario,

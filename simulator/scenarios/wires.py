@@ -10,9 +10,11 @@ from __future__ import annotations
 import heapq
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import date, timedelta
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
@@ -21,6 +23,7 @@ from typing import Any
 import psycopg
 
 from simulator.auditor import Evidence, Verdict, audit
+from simulator.models.platform_values import BillMistake
 from simulator.people import BEHAVIOURS, Behaviour
 from simulator.plant import Passage, usual_vehicle
 from simulator.scenarios.amounts import span_text
@@ -36,6 +39,8 @@ from simulator.stack.plan import OPERATOR, PIN, Plan
 from simulator.stack.postgres import DatabaseMissingError, binaries
 from simulator.stack.site_client import ApiError
 from simulator.stack.stack import Stack
+from simulator.world.bills import PLATFORM as ALIPAY
+from simulator.world.bills import BillCame
 from simulator.world.build import WorldConfig, lane_ids
 from simulator.world.site import Car
 from simulator.world.streams import Streams
@@ -67,6 +72,8 @@ class WiresResult:
     """Commands whose answers matter."""
     notes: tuple[str, ...]
     """What could not be had on wires."""
+    bill: BillCame | None = None
+    """What closing the day came to, where the plan asks for it."""
 
 
 def run_on_wires(
@@ -101,6 +108,7 @@ def outcome_of(scenario: Scenario, result: WiresResult) -> Outcome:
         verdict=result.verdict,
         at_rest=result.at_rest,
         ended_us=result.ended_us,
+        bill=result.bill,
     )
     return Outcome(
         scenario=scenario,
@@ -202,7 +210,7 @@ def _running(
         kept.enter_context(stack.running())
         for lane in plan.lanes:
             stack.shows(lane, WELCOME)
-        yield stack, Deeds(stack, disks)
+        yield stack, Deeds(stack, disks, tariff_rows=config.tariff_rows)
 
 
 def _pid(stack: Stack, process: str) -> int | None:
@@ -331,6 +339,7 @@ class _Player:
         ended_us = stack.at_us() - began_us
         if left:
             self._notes.append(f"not at rest: {left}")
+        bill = None if left or not self._config.bill_mistakes else self._close_day()
         evidence = moved(stack.gather(), began_us)
         return WiresResult(
             evidence=evidence,
@@ -340,7 +349,28 @@ class _Player:
             vehicles=sum(driver.gone for driver in evidence.drivers),
             checks=tuple(self._checks()),
             notes=tuple(self._notes),
+            bill=bill,
         )
+
+    def _close_day(self) -> BillCame:
+        """Have the platform write its bill of today, and the plaza close the day by it."""
+        mistakes = [mistake.value for mistake in self._config.bill_mistakes]
+        day = self._stack.site.platform("POST", "/bills", {"mistakes": mistakes})["day"]
+        before = (date.fromisoformat(day) - timedelta(days=1)).isoformat()
+        days = (before, day) if BillMistake.DAY in self._config.bill_mistakes else (day,)
+        found: Counter[str] = Counter()
+        left = unexplained_fen = 0
+        for each in days:
+            asked = {"day": each, "platform": ALIPAY}
+            (closed,) = self._stack.ask_plaza("POST", "/v1/reconciliations", asked)["days"]
+            if closed["report"] is None:
+                self._notes.append(f"no bill of {each}: {closed['missing']}")
+                continue
+            left += closed["report"]["left"]
+            unexplained_fen += closed["report"]["difference_fen"]
+            told = self._stack.ask_plaza("GET", f"/v1/reconciliations/{each}")
+            found.update(one["what"] for one in told["differences"])
+        return BillCame(found=dict(found), left=left, unexplained_fen=unexplained_fen)
 
     def _vehicles_left(self) -> str:
         vehicles = self._stack.site.status()["vehicles"]

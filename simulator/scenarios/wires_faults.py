@@ -4,11 +4,13 @@ impossible there."""
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+from simulator.stack import wall
 from simulator.stack.disk import SmallDisk
 from simulator.stack.part import Part
 from simulator.stack.proxy import GOOD, Cut, Manners, Way
@@ -17,6 +19,7 @@ from simulator.stack.wires import Wires
 from simulator.world.faults import (
     BarrierFault,
     BarrierTrouble,
+    ClockJump,
     CommitFate,
     CommitTrouble,
     DeviceTroubleAt,
@@ -24,10 +27,13 @@ from simulator.world.faults import (
     LanePowerLoss,
     LineTrouble,
     PlatformTrouble,
+    TariffSwitch,
     WorldFault,
     kind_of,
     lane_name,
 )
+from simulator.world.traffic import changed_tariff
+from tolling.tariffs import TariffRow
 
 BOOM_RAISE_MS, BOOM_LOWER_MS = 900, 1_200
 """The site's usual boom, which a slow one is a multiple of."""
@@ -50,9 +56,17 @@ class Deed:
 class Deeds:
     """Makes the deeds of faults on one stack."""
 
-    def __init__(self, stack: Stack, disks: Mapping[str, SmallDisk]) -> None:
-        """*disks*: the small disks of processes, by their names."""
+    def __init__(
+        self,
+        stack: Stack,
+        disks: Mapping[str, SmallDisk],
+        *,
+        tariff_rows: tuple[TariffRow, ...] = (),
+    ) -> None:
+        """*disks*: the small disks of processes, by their names. *tariff_rows*: of the first
+        version; empty: the world's own."""
         self._stack = stack
+        self._tariff_rows = tariff_rows
         self._disks = disks
 
     def of(self, fault: WorldFault) -> tuple[Deed, ...]:
@@ -73,6 +87,10 @@ class Deeds:
                 return tuple(self._power(fault))
             case BarrierTrouble():
                 return tuple(self._boom(fault))
+            case ClockJump():
+                return tuple(self._clock(fault))
+            case TariffSwitch():
+                return (_at(fault.at_ms, lambda: self._tariff(fault)),)
             case _:
                 raise CannotOnWiresError(f"{kind_of(fault)}: {_why(fault)}")
 
@@ -149,6 +167,26 @@ class Deeds:
             case BarrierFault.HAND_UP:
                 yield _at(fault.at_ms, lambda: self._boom_does(lane, "hand_up"))
 
+    def _clock(self, fault: ClockJump) -> Iterator[Deed]:
+        clock = self._part(fault.process).clock
+        assert clock is not None, "every process of a stack has its own"
+        if fault.noticed:
+            raise CannotOnWiresError(f"{kind_of(fault)}: a real process is not told of it")
+        yield _at(fault.at_ms, lambda: wall.set_off(clock, fault.offset_ms))
+        yield _at(fault.at_ms + fault.for_ms, lambda: wall.set_off(clock, 0))
+
+    def _tariff(self, fault: TariffSwitch) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        self._stack.put_tariff(
+            changed_tariff(
+                version=len(self._stack.tariffs) + 1,
+                percent=fault.percent,
+                from_ms=now_ms + fault.notice_ms,
+                now_ms=now_ms,
+                rows=self._tariff_rows,
+            )
+        )
+
     def _boom_does(self, lane: str, action: str, **more: object) -> None:
         self._stack.site.ask("POST", f"/lanes/{lane}/boom", {"action": action, **more})
 
@@ -162,6 +200,8 @@ class Deeds:
         stack = self._stack
         for part in stack.parts.values():
             part.signal(signal.SIGCONT)
+            if part.clock is not None:
+                wall.set_off(part.clock, 0)
         for disk in self._disks.values():
             disk.free()
         stack.wires.mend()
@@ -209,7 +249,5 @@ def _why(fault: WorldFault) -> str:
     name = type(fault).__name__
     return {
         "KillAtStep": "the steps of a real process cannot be counted from outside",
-        "ClockJump": "all processes share this machine's clock",
-        "ClockDrift": "all processes share this machine's clock",
-        "TariffSwitch": "the store belongs to the plaza while it runs",
+        "ClockDrift": "all processes share this machine's oscillator",
     }.get(name, "nobody has built it")

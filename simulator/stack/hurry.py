@@ -27,6 +27,9 @@ SHORT: dict[str, int | tuple[int, ...]] = {
     "REFUND_QUERY_GAP_MS": 200,
     "BREAKER_GAPS_MS": (2_000, 4_000, 8_000),
     "RETRY_AFTER_MS": 500,
+    "SWEEP_GAP_MS": 1_000,
+    "LEASE_MS": 9_000,
+    "LEASE_MS_MAX": 18_000,
 }
 
 

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.stack.hurry import hurry
+from simulator.stack.wall import go_by
 
 _PR_SET_PDEATHSIG = 1
 _LIBRARIES = (
@@ -121,6 +122,7 @@ class Nursery:
         out: Path,
         log: Path,
         plan: Path | None = None,
+        clock: Path | None = None,
         file_bytes_max: int | None = None,
         on_end: Callable[[Child], None] | None = None,
     ) -> Child:
@@ -128,6 +130,7 @@ class Nursery:
 
         Args:   out: standard output, begun anew. log: standard error, appended.
                 plan: handed to the planter; None: nothing is planted in this one.
+                clock: how wrong its wall clock is (simulator.stack.wall); None: the machine's.
                 file_bytes_max: no file grows over this (RLIMIT_FSIZE).
                 on_end: called in a thread of its own when the process has ended.
         Raises: NurseryError: the nursery is gone, or does not answer.
@@ -138,6 +141,7 @@ class Nursery:
             "out": str(out),
             "log": str(log),
             "plan": None if plan is None else str(plan),
+            "clock": None if clock is None else str(clock),
             "file_bytes_max": file_bytes_max,
         }
         with self._lock:
@@ -282,6 +286,8 @@ def _run(order: dict[str, Any], planter: str | None) -> int:
         hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_bytes_max"], hard))
+    if order["clock"] is not None:
+        go_by(Path(order["clock"]))
     module = importlib.import_module(order["module"])
     sys.argv = [order["module"], *order["arguments"]]
     if order["plan"] is not None and planter is not None:

@@ -65,6 +65,8 @@ class Part:
     on_up: Callable[[dict[str, Any]], None] = lambda _: None
     on_down: Callable[[], None] = lambda: None
     plan: Path | None = None
+    clock: Path | None = None
+    """How wrong its wall clock is; None: it has the machine's."""
     file_bytes_max: int | None = None
     starts_us: list[int] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
@@ -121,6 +123,7 @@ class Part:
                 out=self.out,
                 log=self.log,
                 plan=self.plan,
+                clock=self.clock,
                 file_bytes_max=self.file_bytes_max,
                 on_end=self._ended,
             )

@@ -22,7 +22,7 @@ from simulator.demo.child import argv_of
 from simulator.demo.files import Layout, platform_table, write_lane, write_secret
 from simulator.demo.toml import toml_text
 from simulator.site.config import LaneConfig, PlatformsConfig, SiteConfig
-from simulator.stack import evidence, plaza_tariff
+from simulator.stack import evidence, plaza_tariff, wall
 from simulator.stack.booth import Booth
 from simulator.stack.nursery import Nursery
 from simulator.stack.operator_port import OperatorPort, PortError, pin_hash
@@ -42,6 +42,7 @@ from simulator.stack.postgres import USER, Database
 from simulator.stack.site_client import ApiError, SiteClient, ask
 from simulator.stack.wires import Wires
 from tolling.canonical import canonical_bytes
+from tolling.tariffs import TariffSet
 
 ONCE_S = 30.0
 REST_S = 40.0
@@ -76,6 +77,8 @@ class Stack:
         self._plaza_urls: dict[str, str] = {}
         """Of the plaza processes that serve now."""
         self.misread_plates = False
+        self.tariffs = [] if plan.tariff is None else [plan.tariff]
+        """Every version that was put into the plaza; none where it has its sample."""
 
     def at_us(self) -> int:
         """Return the plant's time."""
@@ -119,6 +122,12 @@ class Stack:
         if self.database is not None:
             self.database.stop()
         self.wires.close()
+
+    def _clock(self, name: str) -> Path:
+        """Return the file of a process's own wall clock, which is right."""
+        path = self.layout.root / f"{name.replace(' ', '-')}.clock"
+        wall.set_off(path, 0)
+        return path
 
     def _part(self, name: str, module: str, *arguments: str, **more: Any) -> Part:
         part = Part(
@@ -225,7 +234,15 @@ class Stack:
                 on_up=partial(self._plaza_up, name),
                 on_down=partial(self._plaza_down, name),
                 plan=self.layout.root / f"{name.replace(' ', '-')}.plan",
+                clock=self._clock(name),
             )
+
+    def put_tariff(self, tariff: TariffSet) -> None:
+        """Publish a next version of the tariff, as the plaza's operator does. Raises: ApiError,
+        OSError."""
+        body = json.loads(canonical_bytes(tariff))
+        self.ask_plaza("POST", "/v1/tariffs", _without_tags(body))
+        self.tariffs.append(tariff)
 
     def _put_tariff(self) -> None:
         if self.plan.tariff is None:
@@ -321,6 +338,7 @@ class Stack:
                 "lane_controller.main",
                 *("run", str(file)),
                 plan=self.layout.root / f"lane-{lane}.plan",
+                clock=self._clock(f"lane {lane}"),
             )
 
     # ---- looking ----
@@ -487,7 +505,7 @@ class Stack:
             texts=evidence.texts_below(*folders),
             at_rest=at_rest,
             misread_plates=self.misread_plates,
-            tariff=self.plan.tariff,
+            tariffs=self.tariffs,
         )
 
     def _plaza_alarms(self) -> Iterator[Tapped]:
@@ -513,3 +531,10 @@ class Stack:
             at_us=self.at_us,
         )
         return [json.loads(line) for line in self.run_once(part).splitlines()]
+
+
+def _without_tags(value: Any) -> Any:
+    """Return canonical JSON as the API takes it: without the names of classes."""
+    if isinstance(value, dict):
+        return {key: _without_tags(each) for key, each in value.items() if key != "_"}
+    return [_without_tags(each) for each in value] if isinstance(value, list) else value

@@ -15,13 +15,17 @@ from lane_controller.store.database import connect
 from plaza_server.rules.units import AddEntry, AddLane, Unit
 from plaza_server.store import commit_group, open_store
 from simulator.auditor.evidence import AuditedRecord, Evidence
+from simulator.models.alipay import AlipayModel
 from simulator.models.camera import PlateCameraModel
 from simulator.models.display import FeeDisplayModel
 from simulator.models.etc_reader import EtcReaderModel
 from simulator.models.io_modules import IoModules
+from simulator.models.platform_values import BillMistake
 from simulator.models.scanner import ScannerModel
 from simulator.people import EVERYDAY_MIX
 from simulator.plant import LaneGeometry, Plant, PowerFail
+from simulator.world.bills import PLATFORM as ALIPAY
+from simulator.world.bills import BillCame, BillDay, close_day
 from simulator.world.booth import Booth, BoothOutside
 from simulator.world.clock import WALL_BASE_MS, MachineClock
 from simulator.world.disk import Disk
@@ -34,7 +38,7 @@ from simulator.world.lane_process import LaneOutside, LaneProcess
 from simulator.world.links import Broker, Line, Wiretap
 from simulator.world.phones import Phones
 from simulator.world.platform_line import PlatformLine
-from simulator.world.platforms import Latency, PlatformPair, build_platforms
+from simulator.world.platforms import PLATFORM_OF, Latency, PlatformPair, build_platforms
 from simulator.world.plaza_process import PlazaOutside, PlazaProcess
 from simulator.world.ports import LaneModels
 from simulator.world.requests import PlazaLink
@@ -108,6 +112,9 @@ class WorldConfig:
     """The first tariff's rows; empty: the world's own."""
     wallets: tuple[Wallet, ...] = (Wallet.ALIPAY,)
     """What drivers have on their phones, vehicle by vehicle in turn; their platforms exist."""
+    bill_mistakes: tuple[BillMistake, ...] = ()
+    """Once all is at rest Alipay's bill of the day comes with these in it, one in a payment each,
+    and the day is closed; empty: it is not."""
 
     def __post_init__(self) -> None:
         assert 1 <= self.lanes <= 999, "lanes: 1..999"
@@ -115,6 +122,8 @@ class WorldConfig:
         assert self.vehicles >= 0, "vehicles: 0 and up"
         assert START_LEAST_MS <= self.start_ms <= START_MOST_MS, "start: of the years 2026 to 2099"
         assert self.wallets, "a driver has some wallet"
+        alipay = any(PLATFORM_OF[wallet] == ALIPAY for wallet in self.wallets)
+        assert alipay or not self.bill_mistakes, "bill_mistakes: of Alipay's bill alone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +145,8 @@ class WorldResult:
     """Virtual time that passed."""
     fault_kinds: tuple[str, ...]
     evidence: Evidence
+    bill: BillCame | None = None
+    """What closing the day came to, where the plan asks for it."""
 
 
 def lane_ids(count: int) -> tuple[LaneId, ...]:
@@ -188,6 +199,11 @@ def build_world(seed: int, config: WorldConfig | None = None) -> World:
         tariff_rows=config.tariff_rows,
         faults=config.faults,
     )
+    if config.bill_mistakes:
+        model = platforms[ALIPAY]
+        assert isinstance(model, AlipayModel), "the platform of that name"
+        calls = pairs[ALIPAY].new_bill_calls(streams.of("bills"))
+        world.bill = BillDay(mistakes=config.bill_mistakes, model=model, calls=calls)
     world.plazas = tuple(_plaza(world, name, streams, pairs, config) for name in plaza_machines)
     for lane, place in geometry.items():
         _add_lane(world, lane, streams, kills, attended=config.attended)
@@ -385,7 +401,10 @@ def run_world(world: World) -> WorldResult:
     at_rest = world.run_to_rest(
         faults_until_ns=faults_until_ns, rest_within_ns=LIVENESS_S * NS_PER_S
     )
-    return result_of(world, at_rest=at_rest, judged=True)
+    came = None
+    if world.bill is not None and at_rest:
+        came = close_day(world.bill, world.plaza_store, world.heap, world.heap.wall_base_ms)
+    return replace(result_of(world, at_rest=at_rest, judged=True), bill=came)
 
 
 def result_of(world: World, *, at_rest: bool, judged: bool) -> WorldResult:

@@ -11,6 +11,7 @@ from plaza_server.rules.units import PutSet
 from plaza_server.store import Store, commit_group
 from simulator.models.device_faults import DeviceFault, DeviceTrouble
 from simulator.plant import Heading, Plant
+from simulator.world.bills import BillDay
 from simulator.world.clock import MachineClock, us
 from simulator.world.disk import Disk
 from simulator.world.faults import (
@@ -91,6 +92,9 @@ class World:
     faults: tuple[WorldFault, ...]
     fault_kinds: set[str] = field(default_factory=set)
     """Kinds that were armed."""
+
+    bill: BillDay | None = None
+    """How the day is closed once all is at rest; None: it is not."""
 
     tariff_rows: tuple[TariffRow, ...] = ()
     """The run's own tariff; empty: the world's."""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from simulator.models.platform_values import BuyerBehaviour
+from simulator.models.platform_values import BillMistake, BuyerBehaviour
 from simulator.models.platform_wire import HttpRequest
 from tests.simulator.models import alipay_merchant as alipay
 from tests.simulator.models import unionpay_merchant as unionpay
@@ -113,6 +113,66 @@ def test_alipay_says_why_there_is_no_bill(
     subject = alipay_day()
     subject.stamp = stamp
     assert alipay_bill(subject, at_ns, **biz)["sub_code"] == sub_code
+
+
+def rows_of(subject: alipay.Merchant, at_ns: int, day: str) -> list[tuple[str, str, str]]:
+    """Return number, amount and time of a bill's rows, in its order."""
+    url = alipay_bill(subject, at_ns, bill_date=day)["bill_download_url"]
+    with zipfile.ZipFile(io.BytesIO(fetched(subject, url, at_ns))) as packed:
+        detail = packed.read(packed.namelist()[0]).decode("gbk").split("\r\n")
+    _, *rows = list(csv.reader(line for line in detail[:-1] if not line.startswith("#")))
+    return [(row[1].strip(), row[11], row[5][:10]) for row in rows]
+
+
+def mistaken(*mistakes: BillMistake) -> tuple[alipay.Merchant, int]:
+    """Return a merchant whose bill of a day with five payments was written the same evening."""
+    subject = alipay.Merchant(platform=alipay.make_platform())
+    for number in range(5):
+        at_ns = T0 + number * S
+        code = subject.platform.issue_code("d", at_ns).code
+        biz = alipay.pay_biz(code, f"1101050010010000000{number:02d}A01")
+        subject.ask("pay", biz, at_ns=at_ns)
+    now_ns = T0 + 5 * S
+    day, _ = subject.platform.write_bill(None, now_ns, mistakes)
+    assert day == "2026-11-22"
+    return subject, now_ns
+
+
+def test_a_bill_can_be_written_before_its_day_is_over() -> None:
+    """As the books stand; what is paid later is not in it, also the next day."""
+    subject, now_ns = mistaken()
+    assert len(rows_of(subject, now_ns, "2026-11-22")) == 5
+    code = subject.platform.issue_code("d", now_ns).code
+    subject.ask("pay", alipay.pay_biz(code, NUMBERS[0]), at_ns=now_ns)
+    subject.stamp = "2026-11-23 10:00:00"
+    assert len(rows_of(subject, READY, "2026-11-22")) == 5
+
+
+def test_each_mistake_is_in_a_payment_of_its_own() -> None:
+    """Beside one a stranger's, one missing, one with a yuan more, one twice, one a day early."""
+    subject, now_ns = mistaken(*BillMistake)
+    rows = rows_of(subject, now_ns, "2026-11-22")
+    numbers = [f"1101050010010000000{number:02d}A01" for number in range(5)]
+    found = sorted((number, amount) for number, amount, _ in rows)
+    assert found == sorted(
+        [
+            (numbers[0], "25.50"),
+            ("999999000000000000000A01", "25.50"),
+            (numbers[2], "26.50"),
+            (numbers[3], "25.50"),
+            (numbers[3], "25.50"),
+        ]
+    )
+    assert rows_of(subject, now_ns, "2026-11-21") == [(numbers[4], "25.50", "2026-11-21")]
+
+
+def test_more_mistakes_than_payments_are_refused() -> None:
+    """Nothing is written then."""
+    subject, now_ns = mistaken()
+    with pytest.raises(ValueError, match="5 payments for 6 mistakes"):
+        subject.platform.write_bill(None, now_ns, [BillMistake.LONG] * 6)
+    with pytest.raises(ValueError, match="no day of the calendar"):
+        subject.platform.write_bill("2026-02-30", now_ns)
 
 
 def wechat_day() -> wechat.Merchant:

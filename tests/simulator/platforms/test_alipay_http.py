@@ -240,6 +240,18 @@ async def test_status_calls_wallets_and_latency_are_told() -> None:
 
 
 @pytest.mark.asyncio
+async def test_todays_bill_is_written_on_demand() -> None:
+    """Rows and day are told; more mistakes than payments are refused."""
+    async with bench() as subject:
+        await subject.ask("pay", pay_biz(await subject.code()))
+        status, written = await subject.control("POST", "/bills", {"mistakes": ["dup"]})
+        assert (status, written["rows"]) == (201, 2)
+        wrong = {"day": written["day"], "mistakes": ["dup", "long"]}
+        status, problem = await subject.control("POST", "/bills", wrong)
+        assert (status, problem["code"]) == (409, "no_such_bill")
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "code"),
     [
@@ -251,6 +263,7 @@ async def test_status_calls_wallets_and_latency_are_told() -> None:
         ("POST", "/faults", {"kind": "slow", "calls": ["secret-wish"]}, 422, "bad_field"),
         ("POST", "/faults", {"kind": "slow", "ms": 600_001}, 422, "bad_field"),
         ("PUT", "/latency", [], 422, "bad_field"),
+        ("POST", "/bills", {"mistakes": ["secret-wish"]}, 422, "bad_field"),
         ("GET", "/wallets/nobody", None, 404, "unknown_buyer"),
         ("GET", "/nothing", None, 404, "unknown_path"),
         ("DELETE", "/codes", None, 404, "unknown_path"),

@@ -11,7 +11,7 @@ from simulator.scenarios.scenario import load_scenario, read_scenario, write_sce
 FOLDER = Path(__file__).parents[3] / "scenarios"
 EXAMPLES = sorted(FOLDER.glob("*.yaml"))
 PAGE = Path(__file__).parents[3] / "docs" / "scenarios.md"
-NAMED = {*(f"F{number}" for number in range(1, 10)), "F15", "F16", "F20", "F21"}
+NAMED = {*(f"F{number}" for number in range(1, 10)), "F15", "F16", "F18", "F20", "F21"}
 """Faults of money that must each have a scenario."""
 
 

@@ -11,6 +11,7 @@ import pytest
 from simulator.auditor import (
     AuditedOrder,
     AuditedRecord,
+    AuditedTransfer,
     CapturedTrade,
     DriverStory,
     Evidence,
@@ -20,6 +21,7 @@ from simulator.auditor import (
 )
 from simulator.plant.events import Display
 from simulator.scenarios.expectations import Came, Checked, Expectations, Shown, judge
+from simulator.world.bills import BillCame
 from tolling.ids import LaneId
 
 DRIVER = DriverStory(
@@ -167,3 +169,45 @@ def test_an_expected_violation_must_come() -> None:
     assert wrong(Expectations(violations={"M1": 1}), broken) == []
     assert len(wrong(Expectations(violations={"M1": 2}), broken)) == 1
     assert len(wrong(Expectations(violations={"M1": 1}))) == 1
+
+
+def closed(held_fen: int = 500) -> Came:
+    """Return a run whose day was closed, the ledger holding so much of the platform's 500 fen."""
+    moved = AuditedTransfer(
+        transfer_id="t",
+        debit="clearing:alipay",
+        credit="suspense",
+        amount_fen=held_fen,
+        kind="posted",
+        pending_id=None,
+    )
+    pending = replace(moved, transfer_id="p", kind="pending")
+    bill = BillCame(found={"LONG": 1, "DAY": 1}, left=1, unexplained_fen=800)
+    return replace(came(replace(SEEN, transfers=(moved, pending))), bill=bill)
+
+
+@pytest.mark.parametrize(
+    ("right", "not_so"),
+    [
+        ({"differences": {"LONG": 1, "DAY": 1}}, {"differences": {"LONG": 1}}),
+        ({"left_for_a_person": 1}, {"left_for_a_person": 0}),
+        ({"unexplained_fen": 800}, {"unexplained_fen": 0}),
+    ],
+)
+def test_what_a_bill_found_is_expected_or_not(
+    right: dict[str, Any], not_so: dict[str, Any]
+) -> None:
+    """Where no day was closed nothing of it can come."""
+    assert wrong(Expectations(**right), closed()) == []
+    assert len(wrong(Expectations(**not_so), closed())) == 1
+    (check,) = wrong(Expectations(**right))
+    assert check.what == "the day is closed by its bill"
+
+
+def test_a_ledger_that_holds_another_sum_than_the_platforms_fails_every_closed_day() -> None:
+    """To the fen, whatever the file says."""
+    (check,) = wrong(Expectations(), closed(held_fen=501))
+    assert (check.what, check.seen) == (
+        "clearing, fees and differences hold what the platforms do: 500 fen",
+        "501 fen",
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulator.models.faults import Fault, PlatformFault
+from simulator.models.platform_values import BillMistake
 from simulator.people import BEHAVIOURS
 from simulator.plant import Passage, VehicleId, usual_vehicle
 from simulator.plant.events import Display
@@ -13,7 +14,7 @@ from simulator.scenarios.scenario import Scenario
 from simulator.scenarios.steps import Step
 from simulator.scenarios.wires import WiresResult, cars_of, outcome_of, play_on_wires
 from simulator.world.build import WorldConfig
-from simulator.world.faults import ClockJump, KillAt, PlatformTrouble
+from simulator.world.faults import ClockDrift, ClockJump, KillAt, PlatformTrouble
 from simulator.world.site import Car
 from tolling.ids import LaneId
 from tolling.messages import CommandOutcome, OperatorAction
@@ -43,7 +44,9 @@ CONFIG = WorldConfig(
         PlatformTrouble(at_ms=0, fault=Fault(kind=PlatformFault.ANSWER_LOST, calls=("pay",))),
         KillAt(process="plaza", at_ms=9_000, down_ms=1_000),
         ClockJump(process="lane 001", at_ms=1_000, for_ms=1_000, offset_ms=5_000),
+        ClockDrift(process="lane 001", at_ms=1_000, for_ms=1_000, ppm=5),
     ),
+    bill_mistakes=(BillMistake.AMOUNT,),
 )
 
 
@@ -69,6 +72,9 @@ def test_the_same_cars_and_faults_meet_the_same_expectations(result: WiresResult
         orders={"paid": 1},
         records=2,
         refunded_fen=0,
+        differences={"AMOUNT": 1},
+        left_for_a_person=1,
+        unexplained_fen=100,
         shown=(Shown(text="支付成功", lane="001", before_us=30_000_000),),
     )
     scenario = Scenario(name="two", seed=3, config=CONFIG, steps=(CLOSE,), expected=expected)
@@ -78,7 +84,7 @@ def test_the_same_cars_and_faults_meet_the_same_expectations(result: WiresResult
     assert subject.vehicles == 2
     assert subject.findings == ()
     assert subject.notes == (
-        "cannot be done on wires: clock_jump: all processes share this machine's clock",
+        "cannot be done on wires: clock_drift: all processes share this machine's oscillator",
     )
 
 

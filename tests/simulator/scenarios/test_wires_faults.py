@@ -43,7 +43,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     subject = Stack(tmp_path_factory.mktemp("w") / "s", nursery, Plan())
     subject.site = SiteClient({"control_url": "http://127.0.0.1:9", "lanes": []})
     for name in ("plaza", LANE):
-        subject._part(name, "nothing.to.run")
+        subject._part(name, "nothing.to.run", clock=subject._clock(name))
     yield subject
     subject.wires.close()
     nursery.close()
@@ -79,6 +79,8 @@ def full(process: str, fate: CommitFate = CommitFate.FULL) -> CommitTrouble:
             ),
             [9],
         ),
+        (ClockJump(process=LANE, at_ms=1, for_ms=5, offset_ms=-9), [1, 6]),
+        (TariffSwitch(at_ms=1, notice_ms=1, percent=50), [1]),
         (LanePowerLoss(lane_id="001", at_ms=1_000, for_ms=2_000), [*[1_000] * 5, 3_000]),
         (
             BarrierTrouble(lane_id="001", at_ms=1, for_ms=2, kind=BarrierFault.JAM, mdeg=40_000),
@@ -98,9 +100,11 @@ def test_a_fault_that_real_processes_can_have_happens_at_its_times(
     [
         (KillAtStep(process=LANE, step=4), "kill: the steps of a real process"),
         (KillAt(process="lane 009", at_ms=1), "kill: there is no process lane 009"),
-        (ClockJump(process=LANE, at_ms=1, for_ms=1, offset_ms=5), "clock_jump: all processes"),
+        (
+            ClockJump(process=LANE, at_ms=1, for_ms=1, offset_ms=5, noticed=True),
+            "clock_jump: a real process",
+        ),
         (ClockDrift(process=LANE, at_ms=1, for_ms=1, ppm=5), "clock_drift: all processes"),
-        (TariffSwitch(at_ms=1, notice_ms=1, percent=50), "tariff_switch: the store belongs"),
         (full(LANE, CommitFate.SLOW), f"commit_slow of {LANE}: a real disk"),
         (full("plaza"), "commit_full of plaza: a real disk"),
         (
