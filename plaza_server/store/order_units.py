@@ -21,13 +21,13 @@ from plaza_server.rules.units import (
 )
 from plaza_server.store import tables as t
 from plaza_server.store.claim_units import sweep_claims
+from plaza_server.store.prepared import Prepared
 from plaza_server.store.rows import order_of
 from plaza_server.store.work import Work, with_lease
 from tolling.errors import LedgerError
 from tolling.evolve import evolve
 from tolling.ids import OutTradeNo, parse_out_trade_no, parse_passage_id
 from tolling.orders import NextStep, ReasonCode
-
 
 _c = t.orders.c
 _MINE = sa.and_(_c.work, _c.owner == sa.bindparam("me"))
