@@ -16,6 +16,8 @@ from tolling.receipts import URL_MAX
 from tolling.wire import bad_input
 
 SQLITE_FILE = "sqlite:///"
+_BILL_MARKS = frozenset(',`"\t\r\n')
+"""Separate, or quote, fields of a bill."""
 
 
 class _Part(BaseModel):
@@ -285,8 +287,25 @@ def load_config(path: Path) -> PlazaConfig:
         checked = PlazaConfig.model_validate(fields)
     except ValidationError as error:
         raise bad_input(error, where=str(path)) from None
+    _refuse_name(checked, path)
     _refuse_untried(checked, path)
     return checked
+
+
+def _refuse_name(config: PlazaConfig, path: Path) -> None:
+    """Refuse a name that platforms' bills could not hold: it is in every payment's description.
+
+    Their bills are rows of fields between commas. Whether a comma inside a field is quoted, and
+    how, none of their documents we have read says.
+    """
+    found = next((each for each in config.plaza.name if each in _BILL_MARKS), None)
+    if found is None:
+        return
+    raise BadInputError(
+        where=f"{path}: plaza.name",
+        what=f"holds {found!r}, which separates fields in platforms' bills",
+        do="Write it without; the Chinese comma is no trouble",
+    )
 
 
 def _refuse_untried(config: PlazaConfig, path: Path) -> None:

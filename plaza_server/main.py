@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -45,7 +45,7 @@ _TEMPLATE = """\
 [plaza]
 id = {plaza_id}
 name = {name}
-
+{simulation}
 [store]
 url = {store_url}
 
@@ -65,13 +65,62 @@ file = "staff.json"
 [log]
 level = "info"
 """
-_ALIPAY = """
-[platforms.alipay]
-gateway_url = {url}
-app_id = {app_id}
-app_private_key = {app_key}
-alipay_public_key = {public_key}
-"""
+
+
+_TEXTS = {
+    "alipay": {"gateway_url": "alipay_url", "app_id": "alipay_app_id"},
+    "wechat": {
+        "base_url": "wechat_url",
+        "mchid": "wechat_mchid",
+        "appid": "wechat_appid",
+        "merchant_serial": "wechat_serial",
+        "wechatpay_public_key_id": "wechat_public_key_id",
+    },
+    "unionpay": {
+        "gateway_url": "unionpay_url",
+        "query_url": "unionpay_query_url",
+        "merchant_id": "unionpay_merchant",
+    },
+}
+"""By platform: keys of its part of the file, and the options of ``init`` they come from."""
+_FILES = {
+    "alipay": {
+        "app_private_key": "alipay_app_key",
+        "alipay_public_key": "alipay_public_key",
+    },
+    "wechat": {
+        "merchant_private_key": "wechat_key",
+        "wechatpay_public_key": "wechat_public_key",
+        "apiv3_key": "wechat_apiv3_key",
+    },
+    "unionpay": {
+        "sign_private_key": "unionpay_key",
+        "sign_certificate": "unionpay_cert",
+        "middle_certificate": "unionpay_middle",
+        "root_certificate": "unionpay_root",
+    },
+}
+"""The same for those that name files."""
+
+
+def _sections(given: dict[str, Any]) -> str:
+    """Return the platforms' parts of the file, by the options that were given."""
+    parts = []
+    for platform, names in _TEXTS.items():
+        texts = {key: str(given[option]) for key, option in names.items()}
+        if platform == "wechat" and given["wechat_apiv3_key"]:
+            texts["mode"] = "certificates"
+        files = {key: str(given[option]) for key, option in _FILES[platform].items()}
+        parts.append(_section(platform, texts, files))
+    return "".join(parts)
+
+
+def _section(platform: str, texts: dict[str, str], files: dict[str, str]) -> str:
+    """Return a platform's part of the file, with what was given; nothing where nothing was. What is
+    missing the check of the whole file names."""
+    keys = texts | {key: str(Path(file).resolve()) for key, file in files.items() if file}
+    lines = [f"{key} = {_quoted(value)}" for key, value in keys.items() if value]
+    return "\n".join(["", f"[platforms.{platform}]", *lines, ""]) if lines else ""
 
 
 def _quoted(text: str) -> str:
@@ -160,27 +209,52 @@ def init(
     alipay_app_id: Annotated[str, typer.Option()] = "",
     alipay_app_key: Annotated[str, typer.Option(help="Our private key, PEM.")] = "",
     alipay_public_key: Annotated[str, typer.Option(help="The platform's, PEM.")] = "",
+    wechat_url: Annotated[str, typer.Option(help="Left out: WeChat Pay's own.")] = "",
+    wechat_mchid: Annotated[str, typer.Option(help="Empty leaves WeChat Pay out.")] = "",
+    wechat_appid: Annotated[str, typer.Option()] = "",
+    wechat_serial: Annotated[str, typer.Option(help="Of our merchant certificate, hex.")] = "",
+    wechat_key: Annotated[str, typer.Option(help="Our private key, PEM.")] = "",
+    wechat_public_key: Annotated[str, typer.Option(help="The platform's, PEM.")] = "",
+    wechat_public_key_id: Annotated[str, typer.Option(help="PUB_KEY_ID_...")] = "",
+    wechat_apiv3_key: Annotated[
+        str, typer.Option(help="File of the APIv3 key: certificates instead of a public key.")
+    ] = "",
+    unionpay_url: Annotated[str, typer.Option(help="Empty leaves UnionPay out.")] = "",
+    unionpay_query_url: Annotated[str, typer.Option()] = "",
+    unionpay_merchant: Annotated[str, typer.Option(help="15 characters.")] = "",
+    unionpay_key: Annotated[str, typer.Option(help="Our private key, PEM.")] = "",
+    unionpay_cert: Annotated[str, typer.Option(help="Our certificate, PEM.")] = "",
+    unionpay_middle: Annotated[str, typer.Option(help="The platform's, PEM.")] = "",
+    unionpay_root: Annotated[str, typer.Option(help="The platform's, PEM.")] = "",
+    simulation: Annotated[bool, typer.Option(help="No real money moves here.")] = False,
 ) -> None:
     """Make config, keys, database, a sample tariff and entries. What is there already stays."""
+    given: dict[str, Any] = dict(locals())
+    text = _TEMPLATE.format(
+        plaza_id=_quoted(plaza_id),
+        name=_quoted(name),
+        simulation="simulation = true\n" if simulation else "",
+        store_url=_quoted(store_url),
+        host=_quoted(host),
+        port=port,
+    )
+    _make_plaza(directory, text + _sections(given))
+
+
+def _make_plaza(directory: Path, text: str) -> None:
+    """Make what ``init`` makes, with *text* as the plaza's file where there is none."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "plaza.toml"
-    if not path.exists():
-        text = _TEMPLATE.format(
-            plaza_id=_quoted(plaza_id),
-            name=_quoted(name),
-            store_url=_quoted(store_url),
-            host=_quoted(host),
-            port=port,
-        )
-        if alipay_url:
-            text += _ALIPAY.format(
-                url=_quoted(alipay_url),
-                app_id=_quoted(alipay_app_id),
-                app_key=_quoted(str(Path(alipay_app_key).resolve())),
-                public_key=_quoted(str(Path(alipay_public_key).resolve())),
-            )
+    made = not path.exists()
+    if made:
         path.write_text(text, encoding="utf-8")
-    checked = load_config(path)
+    try:
+        checked = load_config(path)
+    except BadInputError:
+        if made:
+            # The next try with the right options must not find it and keep it.
+            path.unlink()
+        raise
     home = directory.resolve()
     keys = checked.keys
     make_signing_key(home / keys.signing_key)

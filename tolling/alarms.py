@@ -73,6 +73,8 @@ class AlarmCode(StrEnum):
     """A record with a right hash and bad content arrived; kept raw."""
     CHAIN_BROKEN = "chain_broken"
     """A lane's record chain has a gap or a fork."""
+    ROOT_NOT_CLOSED = "root_not_closed"
+    """A day's signed root over all records cannot be closed."""
     BILL_MISSING = "bill_missing"
     """A platform's bill of a day is not here hours after it was due, or was refused."""
     BILL_DIFFERENCES = "bill_differences"

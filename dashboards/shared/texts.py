@@ -150,6 +150,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "alarm.bad_signature": ("签名不可信", "bad signature"),
     "alarm.amount_mismatch": ("金额不符", "amount mismatch"),
     "alarm.platform_suspended": ("平台暂停", "platform suspended"),
+    "alarm.root_not_closed": ("日结签名未完成", "daily root not closed"),
     "alarm.bill_missing": ("账单缺失", "bill missing"),
     "alarm.bill_differences": ("账单有差异待处理", "bill differences to settle"),
     "alarm.certificate_ends": ("证书即将到期", "certificate ends"),

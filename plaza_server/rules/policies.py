@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from plaza_server.rules.limits import (
+    POLL_GAPS_MS,
     QUERY_DEADLINE_MS,
     WAITING_LIMIT_MS,
     WECHAT_CANCEL_FROM_MS,
@@ -35,12 +36,15 @@ class PlatformPolicy:
     skew_off_ms: int | None = None
     """With clocks further apart no new payment is sent: the platform is about to refuse every call.
     None: it does not compare clocks that strictly."""
+    poll_gaps_ms: tuple[int, ...] = POLL_GAPS_MS
+    """Between queries of a waiting or unknown order; the last repeats."""
     hedge_query_ms: int | None = 1_000
     """A query that is silent for so long is asked once more beside it, over another connection; the
     first answer that proves anything counts. Only queries: they move nothing, however often. A
     platform answers in 0.3-0.6 s. None: never."""
 
     def __post_init__(self) -> None:
+        assert list(self.poll_gaps_ms) == sorted(self.poll_gaps_ms), "gaps grow"
         assert self.cancel_from_ms >= 0, "a time after pay"
         if self.revokes_after_ms is not None:
             assert self.revokes_after_ms > WAITING_LIMIT_MS, "we give up first"
@@ -60,6 +64,9 @@ POLICIES: dict[str, PlatformPolicy] = {
         cancel_from_ms=WECHAT_CANCEL_FROM_MS,
         revokes_after_ms=WECHAT_REVOKES_AFTER_MS,
         skew_off_ms=240_000,
+        # It asks for 3-5 s between queries of one order and limits who asks more; the first two are
+        # sooner, because the driver of a paid but unheard order stands there.
+        poll_gaps_ms=(1_000, 2_000, 3_000, 5_000),
     ),
     # Remembered, not read: a reversal while the payment is under way is answered as in progress.
     "unionpay": GENERAL,

@@ -15,7 +15,6 @@ from enum import StrEnum
 from plaza_server.rules.limits import (
     CLOSING_GAPS_MS,
     CONFIRM_GAPS_MS,
-    POLL_GAPS_MS,
     QUERY_DEADLINE_MS,
     QUERY_PATIENCE,
     RECORD_MISSING_AFTER_MS,
@@ -289,7 +288,7 @@ def _poll_left_ms(order: Order, trail: Trail, now_ns: int) -> int:
 
 def _plan_poll(order: Order, trail: Trail, now_ns: int) -> Planned:
     left = _poll_left_ms(order, trail, now_ns)
-    after = _due(trail, POLL_GAPS_MS, now_ns)
+    after = _due(trail, policy_of(order.platform).poll_gaps_ms, now_ns)
     if left <= after:
         return Planned(step=Step.GIVE_UP, after_ms=left)
     return Planned(step=Step.QUERY, after_ms=after)

@@ -138,11 +138,18 @@ class BillDesk:
         commit: Commit,
         reader: StoreReader,
         clock: Clock,
+        healed: Callable[[], None] = lambda: None,
     ) -> None:
+        """Make the desk.
+
+        Args:   healed: called once bills have moved orders, so that what they left to do (a refund)
+                begins at once.
+        """
         self._sources = dict(sources)
         self._commit = commit
         self._reader = reader
         self._clock = clock
+        self._healed = healed
         self._owner = new_boot_id()
         self._one = asyncio.Lock()
         self._log = structlog.get_logger("plaza.bills")
@@ -251,6 +258,7 @@ class BillDesk:
             if await self._report(platform, day) is None:
                 raise _no_bill(platform, day)
             await self._do(EndReconciliation(platform=platform, day=day, at=self._moment()))
+        self._healed()
         report = await self._report(platform, day)
         assert report is not None
         await self._note(

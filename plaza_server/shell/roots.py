@@ -7,15 +7,18 @@ one PostgreSQL may try at once: the commit of the second finds the first one's r
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
 
 from plaza_server.rules.merkle_log import CLOSE_AFTER_MS, AddRoot, RootPlan
+from plaza_server.rules.units import NoteAlarm, Unit
 from plaza_server.shell.clock import Clock
 from plaza_server.shell.reader import Reader
 from plaza_server.shell.signing import SigningKey
 from plaza_server.store import receipt_log
+from tolling.alarms import AlarmCode
 from tolling.clock import ClockQuality
 from tolling.ids import PlazaId
 from tolling.roots import SignedRoot, root_bytes
@@ -45,7 +48,7 @@ class RootKeeper:
         *,
         plaza_id: PlazaId,
         reader: Reader,
-        commit: Callable[[AddRoot], Awaitable[tuple[object, ...]]],
+        commit: Callable[[Unit], Awaitable[tuple[object, ...]]],
         clock: Clock,
         key: SigningKey,
     ) -> None:
@@ -55,6 +58,8 @@ class RootKeeper:
         self._clock = clock
         self._key = key
         self._log = structlog.get_logger("plaza.roots")
+        self._told: bool | None = None
+        """Whether the alarm was raised (True) or cleared by this process."""
 
     async def close(self, until_ms: int) -> SignedRoot | None:
         """Close a root over what arrived before *until_ms*; None where one covers that already."""
@@ -75,9 +80,31 @@ class RootKeeper:
             wait_s = LOOK_S_MAX
             try:
                 wait_s = await self.close_due()
+                await self._tell(None)
             except Exception as error:  # noqa: BLE001 - its supervisor: tries again, stops nothing
                 self._log.error("root_not_closed", error=type(error).__name__)
+                with contextlib.suppress(Exception):
+                    # A store that takes no root may take no alarm either: the next try says both.
+                    await self._tell(type(error).__name__)
             await asyncio.sleep(wait_s)
+
+    async def _tell(self, trouble: str | None) -> None:
+        """Raise or clear the alarm, where that is news."""
+        raised = trouble is not None
+        if self._told is raised:
+            return
+        await self._commit(
+            NoteAlarm(
+                code=AlarmCode.ROOT_NOT_CLOSED,
+                raised=raised,
+                subject="",
+                what=f"{trouble}. Run plaza-server verify; records are kept meanwhile"
+                if raised
+                else "closed",
+                now_ms=self._clock.wall().utc_ms,
+            )
+        )
+        self._told = raised
 
     async def close_due(self) -> float:
         """Close all days that are over. Returns: seconds until it is worth looking again."""

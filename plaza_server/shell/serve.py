@@ -127,6 +127,7 @@ def make_plaza(
             commit=runner.commit,
             reader=reader,
             clock=clock,
+            healed=runner.look_again,
         ),
         public_url=config.receipts.public_url,
         simulation=config.plaza.simulation,

@@ -50,7 +50,7 @@ LANE_FIRST = 101
 ROUNDS = 3
 QUIET_S_MAX = 90.0
 """A plaza asks again about a payment within a minute; with some time to do it."""
-QUIET_LOOK_S = 0.5
+QUIET_LOOK_S = 1.5
 
 
 class NothingPaidError(Exception):
@@ -158,7 +158,7 @@ class _StoreBench:
         self._seconds = seconds
         self._rounds = rounds
         self._asked_for = 0
-        """Orders of ours that are, or will be, asked about again."""
+        """Orders of ours that were paid, and are asked about again."""
         self._tell = tell
         self._children = Children(root)
         self._session: aiohttp.ClientSession
@@ -327,13 +327,18 @@ class _StoreBench:
             return dict(json.loads(await answer.read()))
 
     async def _quiet(self) -> None:
-        """Wait until ours has asked again about everything it was paid, so that it leaves the next
-        window alone."""
+        """Wait until ours has asked again about everything it was paid, and asks no more, so that
+        it leaves the next window alone."""
         end = time.monotonic() + QUIET_S_MAX
-        while (await self._calls())[gateway.ASKED_AGAIN] < self._asked_for:
+        was: dict[str, int] = {}
+        while True:
+            calls = await self._calls()
+            if calls[gateway.ASKED_AGAIN] >= self._asked_for and calls == was:
+                return
             if time.monotonic() > end:
                 self._tell(f"{self._store}: ours still asks again; the next window shares with it")
                 return
+            was = calls
             await asyncio.sleep(QUIET_LOOK_S)
 
     async def _commits(self) -> int:
@@ -360,7 +365,7 @@ class _StoreBench:
         done = int(said["payments"]) + int(said["failed"])
         self._code += done
         if side == "ours":
-            self._asked_for += done
+            self._asked_for += int(said["payments"])
         for lane in lanes:
             # Each has made at most all of them; a number is never used twice.
             lane["first"] = int(str(lane["first"])) + done

@@ -53,6 +53,8 @@ def test_another_database_is_taken_as_it_is(tmp_path: Path) -> None:
         ('id = "330101"', 'id = "33"', "plaza.id"),
         ('id = "330101"', "", "plaza.id"),
         ('name = "云岭站"', 'nmae = "secret-value"', "plaza.name"),
+        ('name = "云岭站"', 'name = "云岭,站"', "plaza.name"),
+        ('name = "云岭站"', 'name = "云岭`站"', "plaza.name"),
         ("[store]", "[stroe]", "store"),
         ("sqlite:///data/plaza.db", "mysql://secret-value", "store.url"),
         ("https://gateway", "ftp://secret-value", "gateway_url"),

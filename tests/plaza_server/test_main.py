@@ -10,6 +10,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from simulator.platforms.unionpay_keys import make_or_load_unionpay_keys
+from simulator.platforms.wechat_keys import make_or_load_wechat_keys
 from tests.plaza_server import fake_gateway as far
 from tests.plaza_server.plaza_process import (
     LANE,
@@ -34,6 +36,44 @@ async def test_init_makes_a_plaza_that_checks_and_keeps_what_is_there(tmp_path: 
     assert (code, "good" in out, "alipay" in out) == (0, True, True)
     code, out, errors = await command("verify", "--config", said["config"], "--json")
     assert (code, json.loads(out.splitlines()[-1])["problems"]) == (0, 0), errors
+
+
+async def test_init_fills_in_every_platform_it_is_told_of(tmp_path: Path) -> None:
+    """WeChat Pay with a public key or the APIv3 key, and UnionPay: the file passes its check, and a
+    missing option is named and leaves no half file."""
+    wechat = make_or_load_wechat_keys(tmp_path / "wechat")
+    unionpay = make_or_load_unionpay_keys(tmp_path / "unionpay").files
+    of_wechat = (
+        *("--wechat-mchid", "1900000109", "--wechat-appid", "wx8888888888888888"),
+        *("--wechat-serial", wechat.merchant_serial),
+        *("--wechat-key", str(wechat.files.merchant_private)),
+    )
+    with_key = (
+        *("--wechat-public-key", str(wechat.files.public_key)),
+        *("--wechat-public-key-id", "PUB_KEY_ID_0114232134912410000000000000"),
+    )
+    of_unionpay = (
+        *("--unionpay-url", "https://gateway.test/back", "--unionpay-merchant", "777290058110048"),
+        *("--unionpay-key", str(unionpay.merchant_private)),
+        *("--unionpay-cert", str(unionpay.merchant_certificate)),
+        *("--unionpay-middle", str(unionpay.middle), "--unionpay-root", str(unionpay.root)),
+        "--simulation",
+    )
+    code, _, errors = await command("init", str(tmp_path / "half"), *of_wechat)
+    assert (code, "wechat" in errors, (tmp_path / "half" / "plaza.toml").exists()) == (
+        2,
+        True,
+        False,
+    )
+    for name, more in (
+        ("key", with_key),
+        ("sealed", ("--wechat-apiv3-key", str(wechat.files.api_v3_key))),
+    ):
+        home = tmp_path / name
+        code, out, errors = await command("init", str(home), *of_wechat, *more, *of_unionpay)
+        assert code == 0, errors
+        code, out, errors = await command("check-config", json.loads(out)["config"])
+        assert (code, "wechat" in out, "unionpay" in out) == (0, True, True), errors
 
 
 async def test_add_lane_prints_a_token_that_works(tmp_path: Path) -> None:

@@ -61,3 +61,18 @@ def test_clocks_more_than_two_minutes_apart_are_skewed(skew_ms: int, bad: bool) 
     """Both ways, and where nobody knows."""
     assert is_skewed(skew_ms) is bad
     assert is_skewed(None)
+
+
+def test_wechat_is_asked_less_often_than_the_others() -> None:
+    """It asks for seconds between the queries of one order; the first still comes soon."""
+    gaps = {}
+    for platform in ("alipay", "wechat", "unionpay"):
+        order = replace(order_in(S.UNKNOWN), platform=platform)
+        trail = schedule.new_trail(order, now_ns=0, taken_over=False)
+        gaps[platform] = [
+            schedule.plan(order, replace(trail, tries=tries), now_ns=0, wall_ms=0)
+            for tries in range(3)
+        ]
+    after = {name: [each.after_ms for each in found if each] for name, found in gaps.items()}
+    assert after["alipay"] == after["unionpay"] == [600, 600, 800]
+    assert after["wechat"] == [1_000, 2_000, 3_000]

@@ -276,3 +276,23 @@ async def test_a_day_is_due_from_ten_on_until_it_is_closed() -> None:
         assert await subject._try("wechat") == (DAY, "")
         assert len(far.asked) == asked
     assert list(RETRY_GAPS_S) == sorted(RETRY_GAPS_S)
+
+
+async def test_what_a_bill_has_moved_is_looked_at_at_once() -> None:
+    """The engine is told with every reconciled day, and not with a bill that is only taken."""
+    looked: list[int] = []
+    store = open_store("sqlite://")
+    direct = Direct(store)
+    sources = {"alipay": BillSource(merchant="2088021109625633", fee_rate_bp=60, calls=None)}
+    subject = BillDesk(
+        sources=sources,
+        commit=direct.commit,
+        reader=direct,
+        clock=NoonClock(),
+        healed=lambda: looked.append(1),
+    )
+    await subject.take("alipay", DAY, ALIPAY, name="bill.zip")
+    assert looked == []
+    await subject.reconcile("alipay", DAY)
+    assert looked == [1]
+    store.close()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from plaza_server.rules.units import AddLane, TakeRecords, Unit
 from plaza_server.shell.reader import Reader
 from plaza_server.shell.roots import LOOK_S_MAX, RootKeeper
 from plaza_server.shell.signing import load_signing_key, load_verifier, make_signing_key
-from plaza_server.store import Store, commit_group, open_store, receipt_log
+from plaza_server.store import Store, commit_group, open_store, queries, receipt_log
 from tests.plaza_server.bench_platform import EPOCH_MS
 from tests.plaza_server.plaza_bench import CASH_LEG, LANE, PLAZA, Chain, record
 from tests.plaza_server.rules.values import AT
@@ -68,6 +69,11 @@ class Rig:
         (result,) = commit_group(self.store.engine, [[unit]])
         assert isinstance(result, tuple)
         return result
+
+    def alarms(self) -> list[Any]:
+        """Return the alarms that stand."""
+        with self.store.reading() as connection:
+            return list(queries.alarms(connection))
 
     def roots(self) -> list[SignedRoot]:
         """Return the roots that are there."""
@@ -136,6 +142,24 @@ async def test_it_runs_by_itself_and_outlives_a_failure(tmp_path: Path) -> None:
                 assert not running.done()
                 running.cancel()
             assert len(subject.roots()) == closed
+
+
+async def test_a_day_that_cannot_be_closed_is_an_alarm_until_it_is(tmp_path: Path) -> None:
+    """Raised once the store takes alarms again, cleared with the root."""
+    async with rig(tmp_path) as subject:
+        subject.take(1, EPOCH_MS)
+        subject.clock.utc_ms = MIDNIGHT_MS + CLOSE_AFTER_MS
+        for failing, standing in ((1, ["root_not_closed"]), (0, [])):
+            subject.failing = failing
+            async with asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(subject.keeper.run(), name="keeper")
+                async with asyncio.timeout(20):
+                    while [each.code for each in subject.alarms()] != standing:
+                        await subject.committed.wait()
+                        subject.committed.clear()
+                        await asyncio.sleep(0)
+                running.cancel()
+            assert [each.code for each in subject.alarms()] == standing
 
 
 async def test_a_doubted_clock_closes_no_day(tmp_path: Path) -> None:
