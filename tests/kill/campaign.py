@@ -19,7 +19,11 @@ from simulator.stack.stack import Stack
 WHEN = {"commit": ("before", "after"), "send": ("before", "sent", "after")}
 Steps = Mapping[tuple[str, str], int]
 """(commit or send, its name) -> how many of them."""
-LANE_STEPS: Steps = {("send", "POST payments"): 1, ("send", "POST records"): 1}
+LANE_STEPS: Steps = {
+    ("commit", "any"): 1,
+    ("send", "POST payments"): 1,
+    ("send", "POST records"): 1,
+}
 """What every payment has in the lane. Its commits note devices too, and two that come together are
 one; a poll or a cancel is there only where an answer was late."""
 PLAZA_STEPS: Steps = {
@@ -64,7 +68,8 @@ class Campaign:
 def points_of(lines: Iterable[dict[str, Any]], steps: Steps) -> list[dict[str, Any]]:
     """Return every point of one piece of work, by a run in which nobody was killed.
 
-    Sends of that run which are not in *steps* came by its timing; no other need have them.
+    Whatever is not in *steps* came by that run's timing, or by the clock; no other need have it. Of
+    a send each number beyond them is a retry.
     """
     found: dict[tuple[str, str], int] = {}
     for line in lines:
@@ -72,8 +77,9 @@ def points_of(lines: Iterable[dict[str, Any]], steps: Steps) -> list[dict[str, A
         found[step] = max(found.get(step, 0), line["number"])
     missing = {step: count for step, count in steps.items() if found.get(step, 0) < count}
     assert not missing, f"the run without a kill lacks {missing}"
-    counted = {(at, name): count for (at, name), count in found.items() if at == "commit"} | {
-        step: count for step, count in steps.items() if step[0] == "send"
+    counted = {
+        (at, name): found[at, name] if at == "commit" else count
+        for (at, name), count in steps.items()
     }
     return [
         {"at": at, "name": name, "number": number, "when": when}

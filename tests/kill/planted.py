@@ -117,11 +117,14 @@ def _plant_lane(killer: Killer) -> None:
 
 def _plant_plaza(killer: Killer) -> None:
     from plaza_server.platforms.client import HttpPlatformClient
+    from plaza_server.rules import bill_units
     from plaza_server.rules import units as unit
     from plaza_server.rules.bill_units import EndReconciliation, ImportBill, LookAtNumbers
     from plaza_server.rules.claims_units import ApplyClaim, AskRefund, DecideClaim
     from plaza_server.shell import bills, serve
 
+    # A day of a few passages is looked through in several commits, as a day of thousands is.
+    bill_units.NUMBERS_PER_UNIT = 4
     begins = (unit.OpenOrder, AskRefund)
     # What else is committed comes by the clock: sweeps, alarms, leases.
     orders = (*begins, unit.ApplyFact, unit.AskCancel, unit.TakeRecords)

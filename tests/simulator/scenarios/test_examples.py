@@ -17,9 +17,18 @@ NAMED = {*(f"F{number}" for number in range(1, 10)), "F15", "F16", "F18", "F20",
 
 def fault_rows() -> dict[str, set[str]]:
     """Return the page's table of the fault catalogue: the files of each fault."""
+    return {fault: files for fault, (files, _) in named_rows().items()}
+
+
+def named_rows() -> dict[str, tuple[set[str], set[str]]]:
+    """Return the files of each fault, and those of them that are for virtual time only."""
     rows = (line.split("|") for line in PAGE.read_text(encoding="utf-8").splitlines())
-    found = (row for row in rows if len(row) == 5 and re.fullmatch(r" F\d+ ", row[1]))
-    return {row[1].strip(): set(re.findall(r"`([a-z0-9-]+)`", row[3])) for row in found}
+    found = (row for row in rows if len(row) == 6 and re.fullmatch(r" F\d+ ", row[1]))
+    return {row[1].strip(): (_files(row[3]), _files(row[4])) for row in found}
+
+
+def _files(cell: str) -> set[str]:
+    return set(re.findall(r"`([a-z0-9-]+)`", cell))
 
 
 def test_there_are_examples_of_the_fault_catalogue() -> None:

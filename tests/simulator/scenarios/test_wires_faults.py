@@ -9,12 +9,14 @@ import pytest
 
 from simulator.models.device_faults import DeviceFault, DeviceTrouble
 from simulator.models.faults import Fault, PlatformFault
+from simulator.scenarios.scenario import load_scenario
 from simulator.scenarios.wires_faults import CannotOnWiresError, Deeds, full_disks
 from simulator.stack.disk import SmallDisk
 from simulator.stack.nursery import Nursery
 from simulator.stack.plan import Plan
 from simulator.stack.site_client import SiteClient
 from simulator.stack.stack import Stack
+from simulator.stack.wires import Wires
 from simulator.world.faults import (
     BarrierFault,
     BarrierTrouble,
@@ -31,6 +33,8 @@ from simulator.world.faults import (
     TariffSwitch,
     WorldFault,
 )
+from tests.simulator.scenarios.test_examples import FOLDER, NAMED, named_rows
+from tolling.paycodes import Wallet
 
 pytestmark = [pytest.mark.wire]
 LANE = "lane 001"
@@ -130,3 +134,31 @@ def test_only_processes_whose_disk_gets_full_get_a_disk_of_their_own() -> None:
     """Each once, whatever else happens to them."""
     faults = (full(LANE), full(LANE), full("plaza", CommitFate.SLOW), full("plaza"))
     assert full_disks(faults) == (LANE, "plaza")
+
+
+def test_the_pages_table_says_which_named_faults_cannot_be_had_on_wires(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file it names in the last column has a fault that real processes cannot have, and no other
+    file has one; every named fault of money has a file that can."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    plan = Plan(lanes=("001", "002", "003"), wallets=tuple(Wallet))
+    monkeypatch.setattr(stack, "plan", plan)
+    monkeypatch.setattr(stack, "wires", Wires(stack.at_us, plan.lines))
+    for name in ("lane 002", "lane 003", "plaza 2"):
+        stack._part(name, "nothing.to.run", clock=stack._clock(name))
+    disks = {name: SmallDisk(tmp_path, lambda: None) for name in stack.parts}
+    subject = Deeds(stack, disks)
+
+    def impossible(name: str) -> bool:
+        try:
+            for fault in load_scenario(FOLDER / f"{name}.yaml").config.faults:
+                subject.of(fault)
+        except CannotOnWiresError:
+            return True
+        return False
+
+    for fault, (files, virtual_only) in named_rows().items():
+        assert {name for name in files if impossible(name)} == virtual_only, fault
+        assert files - virtual_only or fault not in NAMED, fault
+    stack.wires.close()
