@@ -61,6 +61,10 @@ def same_day(outcomes: list[Outcome]) -> None:
             assert state == calm
         assert {each[0] for each in calm["found"]} == {"LONG", "SHORT", "AMOUNT", "DUP"}
         assert {each[0] for each in calm["found_before"]} == {"DAY"}
+        # A rule healed what the bill alone knew: an order nobody could ask about is paid.
+        (healed,) = (each for each in calm["found"] if not each[-1])
+        assert healed[0] == "LONG"
+        assert {order["state"] for order in calm["orders"]} == {"paid"}
         assert (calm["left"], calm["matched"]) == (len(MISTAKES) - 1, 5)
         # One nobody's, one missing, one yuan more, one twice: what a person has to explain.
         assert calm["difference_fen"] == TOLL_FEN + 100

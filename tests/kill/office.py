@@ -130,6 +130,7 @@ class Office:
             arguments=("run", "--config", str(self.layout.plaza_file)),
             logs=self.layout.logs,
             at_us=self.at_us,
+            serve_s=WORK_S,
             plan=self.layout.root / f"{name.replace(' ', '-')}.plan",
         )
 
