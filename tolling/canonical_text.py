@@ -107,7 +107,11 @@ def _mapping_text(value: Any) -> str:
         items = sorted([(str(key), item) for key, item in value.items()], key=itemgetter(0))
     else:
         raise TypeError("mapping keys are text")
-    return "{" + ",".join([f"{_quote(key)}:{_writers[type(v)](v)}" for key, v in items]) + "}"
+    texts = [
+        f"{_quote(key)}:{_quote(item) if type(item) is str else _writers[type(item)](item)}"
+        for key, item in items
+    ]
+    return "{" + ",".join(texts) + "}"
 
 
 def _dataclass_writer(kind: Any) -> _Write:

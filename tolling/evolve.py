@@ -49,7 +49,8 @@ def quick(kind: type[_Value]) -> type[_Value]:
     lines.append("    self.__class__ = _kind")
     if hasattr(kind, "__post_init__"):
         lines.append("    self.__post_init__()")
-    exec("\n".join([f"def __init__(self, *, {', '.join(taken)}):", *lines, ""]), space)  # noqa: S102
+    head = f"def __init__(self, *, {', '.join(taken)}):"
+    exec("\n".join([head, *lines, ""]), space)  # noqa: S102
     made, before = space["__init__"], kind.__init__
     made.__qualname__, made.__annotations__ = before.__qualname__, before.__annotations__
     made.__module__ = kind.__module__

@@ -165,6 +165,11 @@ class Site:
         """Return whether every vehicle has left."""
         return not self._expecting and all(each.gone for each in self._aboard.values())
 
+    def comes_to(self, lane_id: LaneId) -> bool:
+        """Return whether a vehicle is in a lane or is to come to it."""
+        here = (not each.gone and each.car.lane_id == lane_id for each in self._aboard.values())
+        return self._expecting or any(here)
+
     def driver(self, vehicle_id: int) -> Driver:
         """Return the driver of a vehicle."""
         return self._aboard[vehicle_id].driver

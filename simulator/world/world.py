@@ -129,27 +129,26 @@ class World:
     def run_to_rest(self, *, faults_until_ns: int, rest_within_ns: int) -> bool:
         """Run until every vehicle is gone and nothing is left to do.
 
-        Lanes that are done are switched off: the plaza may look at an order for an hour yet, and
-        needs no lane for it.
+        Lanes that are done are switched off, each by itself once no fault is to come: another one
+        may have a queue yet, and the plaza may look at an order for an hour; neither needs it.
 
         Args:   faults_until_ns: from here on nothing fails any more (liveness).
                 rest_within_ns: give up so long after that.
         Returns: whether the world came to rest.
         """
         healed_ns: int | None = None
-        done = 0
+        done = dict.fromkeys(self.lanes, 0)
         while healed_ns is None or self.heap.now_ns < healed_ns + rest_within_ns:
             self.heap.run_until(self.heap.now_ns + LOOK_NS)
             if healed_ns is None and (self.heap.now_ns >= faults_until_ns or self.site.all_gone):
                 healed_ns = self.heap.now_ns
                 self.heal()
-            if healed_ns is None:
-                continue
-            if self.at_rest:
+            if healed_ns is not None and self.at_rest:
                 return True
-            done = done + 1 if self._lanes_done() and not self._faults_due else 0
-            if done == LOOKS_BEFORE_OFF:
-                for lane in self.lanes.values():
+            for lane_id, lane in self.lanes.items():
+                finished = not (self._faults_due or lane.off) and self._lane_done(lane_id)
+                done[lane_id] = done[lane_id] + 1 if finished else 0
+                if done[lane_id] == LOOKS_BEFORE_OFF:
                     lane.switch_off()
         return False
 
@@ -185,9 +184,17 @@ class World:
 
     def _lanes_done(self) -> bool:
         """Return whether no lane has anything left to do or to tell."""
-        if not all(lane.alive or lane.off for lane in self.lanes.values()):
+        return all(self._lane_done(lane_id) for lane_id in self.lanes)
+
+    def _lane_done(self, lane_id: LaneId) -> bool:
+        lane = self.lanes[lane_id]
+        engine = lane.engine
+        if not (lane.alive or lane.off) or engine is None or self.site.comes_to(lane_id):
             return False
-        return self.unsent_records == 0 and self._lanes_empty()
+        if engine.unsent_records or not engine.idle or not engine.state.empty:
+            return False
+        # What it still has to tell follows that acknowledgement.
+        return not lane.outside.broker.untold
 
     @property
     def unsent_records(self) -> int:
@@ -200,15 +207,6 @@ class World:
     def open_orders(self) -> int:
         """Return how many orders the plaza's store holds undecided."""
         return self._count(_OPEN)
-
-    def _lanes_empty(self) -> bool:
-        for lane in self.lanes.values():
-            engine = lane.engine
-            if engine is None or not engine.idle or not engine.state.empty:
-                return False
-            if lane.outside.broker.untold:
-                return False  # What it still has to tell follows that acknowledgement.
-        return True
 
     def _count(self, sql: str) -> int:
         # By the driver: it is asked every second of a world at its end.
