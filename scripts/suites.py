@@ -168,22 +168,12 @@ NIGHT = Step(
 """SEEDS=A..B takes others."""
 
 
-def _keeping_bytecode() -> dict[str, str]:
-    """Return the environment of a step.
-
-    Each worker of each suite imports the program and its tests anew, and pytest rewrites every
-    assertion: with what the one before it compiled, collecting takes half as long.
-    """
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-
-
 def _run(step: Step) -> Result:
     """Run one step and print its output in one piece, at its end."""
     started = time.monotonic()
     child = subprocess.Popen(
         step.command,
         cwd=ROOT,
-        env=_keeping_bytecode(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
