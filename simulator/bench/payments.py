@@ -51,6 +51,9 @@ ROUNDS = 3
 QUIET_S_MAX = 90.0
 """A plaza asks again about a payment within a minute; with some time to do it."""
 QUIET_LOOK_S = 1.5
+QUIET_LOOKS = 5
+"""So often nothing may have been asked meanwhile: an undecided order is asked about every 2 s, a
+paid one for the first time after 5 s."""
 
 
 class NothingPaidError(Exception):
@@ -289,7 +292,8 @@ class _StoreBench:
             f" ({point.times_floor:g} x, of {', '.join(f'{each:g}' for each in point.ratios)}),"
             f" rows alone {point.rows_per_s:g}/s; {ours.signed_calls} signed calls for"
             f" {ours.payments} payments, {ours.queries} of them queries (bare:"
-            f" {floor.signed_calls} for {floor.payments}); load {machine_load:g}"
+            f" {floor.signed_calls} for {floor.payments}, {floor.queries} of ours' queries);"
+            f" load {machine_load:g}"
         )
         return point
 
@@ -331,9 +335,11 @@ class _StoreBench:
         it leaves the next window alone."""
         end = time.monotonic() + QUIET_S_MAX
         was: dict[str, int] = {}
+        same = 0
         while True:
             calls = await self._calls()
-            if calls[gateway.ASKED_AGAIN] >= self._asked_for and calls == was:
+            same = same + 1 if calls == was else 0
+            if calls[gateway.ASKED_AGAIN] >= self._asked_for and same >= QUIET_LOOKS:
                 return
             if time.monotonic() > end:
                 self._tell(f"{self._store}: ours still asks again; the next window shares with it")
