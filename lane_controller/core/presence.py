@@ -20,7 +20,7 @@ from lane_controller.core.limits import (
     UNSURE_MS,
 )
 from lane_controller.core.sealing import seal
-from lane_controller.core.states import Boom, LaneMode, LeavingPhase, Passage, Phase
+from lane_controller.core.states import Boom, LaneMode, LaneState, LeavingPhase, Passage, Phase
 from tolling.alarms import AlarmCode
 from tolling.clock import NS_PER_MS
 from tolling.evolve import evolve
@@ -139,8 +139,18 @@ def go_under_boom(draft: Draft) -> bool:
             return False
         # The next vehicle in a queue may close up before this one is off loop 1: then no loop ever
         # tells that it has gone.
+    elif not on_loop_1 and _flickers_before_boom(state, draft.now_ns):
+        on_loop_1 = True
+        draft.wake("loop_1_gap", PRESENCE_GAP_MS)
     _leave_window(draft, holds_loop_1=on_loop_1)
     return True
+
+
+def _flickers_before_boom(state: LaneState, now_ns: int) -> bool:
+    """Return whether loop 1 has lost the vehicle for less than a second before a boom that is not
+    up: it is chatter, for nobody has gone anywhere yet."""
+    free_at = state.loop_1_free_at_ns
+    return state.boom is not Boom.UP and free_at is not None and now_ns - free_at < GAP_NS
 
 
 def _drove_into_boom(draft: Draft) -> bool:

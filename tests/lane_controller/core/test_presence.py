@@ -18,10 +18,12 @@ from tests.lane_controller.core.playbook import (
     PLATE,
     UNKNOWN,
     Playbook,
+    code,
 )
 from tolling.alarms import AlarmCode
 from tolling.inputs import Point
 from tolling.messages import OperatorAction
+from tolling.orders import OrderState
 from tolling.pictures import PictureKind
 from tolling.records import AuthorisedBy, PassageEnd, UnpaidReason
 from tolling.vehicles import Plate
@@ -351,6 +353,20 @@ def test_a_vehicle_at_the_window_keeps_its_release_when_loop_2_chatters() -> Non
     book.drive_on()
     assert book.records[0].end is PassageEnd.PASSED
     assert len(book.records) == 1
+
+
+def test_a_car_that_pays_while_loop_1_flickers_and_loop_2_is_cut_is_no_new_one() -> None:
+    """Nobody has left the window before the boom is up; it passes as who it is, asked once."""
+    book = Playbook().open().arrive() >> code()
+    book.read(loop_2=ON, loop_1=OFF).wait(100)
+    book.answer(OrderState.PAID).wait(50).read(loop_1=ON)
+    assert book.state.arriving is None
+    book.boom_up().wait(3000).read(loop_1=OFF).wait(1500)
+    assert not book.state.leaving_holds_loop_1
+    book.read(loop_2=OFF).wait(2000)
+    (record,) = book.records
+    assert record.legs
+    assert book.state.empty
 
 
 def test_chatter_of_loop_1_while_loop_2_lies_is_no_vehicle_that_has_left() -> None:
