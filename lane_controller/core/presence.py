@@ -12,7 +12,7 @@ from __future__ import annotations
 from lane_controller.core import commands as cmd
 from lane_controller.core import identify
 from lane_controller.core.draft import Draft
-from lane_controller.core.events import InputChanged, PlateRead
+from lane_controller.core.events import InputChanged, PlateRead, TagRead
 from lane_controller.core.limits import (
     BETWEEN_VEHICLES_MS_MIN,
     LOOP_2_PASS_MS_MIN,
@@ -363,16 +363,36 @@ def plate_at_window(draft: Draft) -> None:
     assert isinstance(fact, PlateRead)
     if _is_next_one(draft, fact.plate):
         draft.put(early_plate=fact.plate, early_at_ns=draft.now_ns)
-        if draft.state.leaving is not None:
-            _follow_close(draft)
-        else:
-            _leave_window(draft, holds_loop_1=False)
-        if draft.state.reading(Point.LOOP_2) is Reading.OFF:
-            _end_leaving(draft)
+        _window_is_the_next_ones(draft)
     elif draft.state.phase in (Phase.UNSURE, Phase.IDENTIFYING):
         identify.plate_read(draft)
     elif draft.state.phase is Phase.HELD:
         identify.plate_late(draft)
+
+
+def tag_at_window(draft: Draft) -> None:
+    """Take a tag for the vehicle at the window, which need not be the one it was.
+
+    A tag knows its vehicle's plate, and the antenna is quicker than the camera: close behind one
+    that drives through unpaid, the next one's tag would pay for it.
+    """
+    fact = draft.event.fact
+    assert isinstance(fact, TagRead)
+    if _is_next_one(draft, fact.tag.plate):
+        draft.put(early_tag=fact.tag, early_at_ns=draft.now_ns)
+        _window_is_the_next_ones(draft)
+    else:
+        identify.tag_read(draft)
+
+
+def _window_is_the_next_ones(draft: Draft) -> None:
+    """Whoever was at the window has gone on, under the boom or through."""
+    if draft.state.leaving is not None:
+        _follow_close(draft)
+    else:
+        _leave_window(draft, holds_loop_1=False)
+    if draft.state.reading(Point.LOOP_2) is Reading.OFF:
+        _end_leaving(draft)
 
 
 def _is_next_one(draft: Draft, plate: Plate | None) -> bool:

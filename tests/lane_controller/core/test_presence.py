@@ -20,6 +20,7 @@ from tests.lane_controller.core.playbook import (
     Playbook,
     code,
 )
+from tests.lane_controller.core.scenes import TAG
 from tolling.alarms import AlarmCode
 from tolling.inputs import Point
 from tolling.messages import OperatorAction
@@ -197,6 +198,19 @@ def test_the_next_car_is_not_asked_for_the_toll_of_one_that_drove_through() -> N
         (record,) = book.records
         assert record.passage_id == first
         assert (record.end, record.unpaid_reason) == (PassageEnd.PASSED, UnpaidReason.VIOLATION)
+
+
+def test_the_tag_of_the_next_car_does_not_pay_for_one_that_drove_through() -> None:
+    """The antenna is quicker than the camera; the tag's own plate tells whose it is."""
+    book = Playbook().open().arrive().read(loop_2=ON).wait(400).read(loop_1=OFF).wait(30)
+    _ = book.read(loop_1=ON) >> ev.TagRead(tag=replace(TAG, plate=OTHER))
+    assert not book.gave(cmd.ChargeTag)
+    assert (book.phase, book.passage.tag) == (Phase.IDENTIFYING, replace(TAG, plate=OTHER))
+    assert book.state.leaving is not None
+    assert book.state.leaving.plate == PLATE
+    same = Playbook().open().arrive().read(loop_2=ON).wait(400).read(loop_1=OFF).wait(30)
+    _ = same.read(loop_1=ON) >> ev.TagRead(tag=replace(TAG, plate=PLATE))
+    assert same.gave(cmd.ChargeTag)
 
 
 def test_the_next_car_bumper_to_bumper_with_one_that_drove_through_is_told_by_its_plate() -> None:
