@@ -15,6 +15,9 @@ QUERY_DEADLINE_MS = 2_000
 QUERY_PATIENCE = (1, 2, 5)
 """Times that, for the first, second and every later query of a phase: a platform that answers
 slowly for an hour is slow, and not silent; asked impatiently for ever it never tells (M2)."""
+HEDGE_QUERY_MS = 1_000
+"""A query that is silent for so long is asked once more beside it: a platform answers in 0.3-0.6
+s."""
 CANCEL_DEADLINE_MS = 5_000
 """One cancel. A cancel given up too early may still be carried out, so it gets more time."""
 REFUND_DEADLINE_MS = 10_000

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from plaza_server.rules.limits import (
+    HEDGE_QUERY_MS,
     POLL_GAPS_MS,
     QUERY_DEADLINE_MS,
     WAITING_LIMIT_MS,
@@ -38,10 +39,10 @@ class PlatformPolicy:
     None: it does not compare clocks that strictly."""
     poll_gaps_ms: tuple[int, ...] = POLL_GAPS_MS
     """Between queries of a waiting or unknown order; the last repeats."""
-    hedge_query_ms: int | None = 1_000
+    hedge_query_ms: int | None = HEDGE_QUERY_MS
     """A query that is silent for so long is asked once more beside it, over another connection; the
-    first answer that proves anything counts. Only queries: they move nothing, however often. A
-    platform answers in 0.3-0.6 s. None: never."""
+    first answer that proves anything counts. Only queries: they move nothing, however often.
+    None: never."""
 
     def __post_init__(self) -> None:
         assert list(self.poll_gaps_ms) == sorted(self.poll_gaps_ms), "gaps grow"

@@ -14,6 +14,7 @@ import sys
 SHORT: dict[str, int | tuple[int, ...]] = {
     "PAY_DEADLINE_MS": 1_000,
     "QUERY_DEADLINE_MS": 1_000,
+    "HEDGE_QUERY_MS": 400,
     "CANCEL_DEADLINE_MS": 1_500,
     "POLL_GAPS_MS": (200, 300, 400, 500),
     "UNKNOWN_LIMIT_MS": 3_000,

@@ -121,7 +121,8 @@ def _plant_plaza(killer: Killer) -> None:
     from plaza_server.rules import units as unit
     from plaza_server.rules.bill_units import EndReconciliation, ImportBill, LookAtNumbers
     from plaza_server.rules.claims_units import ApplyClaim, AskRefund, DecideClaim
-    from plaza_server.shell import bills, serve
+    from plaza_server.shell import bills
+    from plaza_server.store import GroupWriter
 
     # A day of a few passages is looked through in several commits, as a day of thousands is.
     bill_units.NUMBERS_PER_UNIT = 4
@@ -129,18 +130,18 @@ def _plant_plaza(killer: Killer) -> None:
     # What else is committed comes by the clock: sweeps, alarms, leases.
     orders = (*begins, unit.ApplyFact, unit.AskCancel, unit.TakeRecords)
     money = (*orders, DecideClaim, ApplyClaim, ImportBill, LookAtNumbers, EndReconciliation)
-    commit_group = vars(serve)["commit_group"]
+    write = GroupWriter.__call__
     send = HttpPlatformClient._send
     exchange = vars(bills)["_exchange"]
     close_day = bills.BillDesk.close_day
 
-    def planted_commit(engine: Any, groups: Sequence[Sequence[unit.Unit]]) -> Any:
+    def planted_write(self: GroupWriter, groups: Sequence[Sequence[unit.Unit]]) -> Any:
         units = [each for group in groups for each in group]
         if any(isinstance(each, begins) for each in units):
             killer.begin()
         names = [type(each).__name__ for each in units if isinstance(each, money)]
         killer.reach("commit", names, "before")
-        results = commit_group(engine, groups)
+        results = write(self, groups)
         killer.reach("commit", names, "after")
         return results
 
@@ -157,7 +158,7 @@ def _plant_plaza(killer: Killer) -> None:
         killer.begin()
         return await close_day(self, *day, **more)
 
-    vars(serve)["commit_group"] = planted_commit
+    GroupWriter.__call__ = planted_write  # type: ignore[method-assign]
     vars(bills)["_exchange"] = planted_exchange
     HttpPlatformClient._send = planted_send  # type: ignore[method-assign]
     bills.BillDesk.close_day = planted_close  # type: ignore[method-assign]
