@@ -201,6 +201,17 @@ class CommandResult:
 
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegView:
+    """One tender of a passage as a page shows it."""
+
+    tender: str
+    """alipay, wechat, unionpay, cash, etc or coupon."""
+    amount_fen: int
+    status: str
+    """offered, reserved, captured, consumed, released or refund_due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PassageView:
     """What a page shows of one passage."""
 
@@ -210,12 +221,17 @@ class PassageView:
     vehicle_class: VehicleClass | None
     vehicle_kind: VehicleKind
     toll_fen: int | None
+    """What is left to pay: the toll due less what is held of it already."""
     order_state: OrderState | None
     order_reason: ReasonCode | None
     since_ms: int
     """How long it has been in the lane."""
     awaits_entry: bool = False
     """It is held until the attendant says where it entered."""
+    legs: tuple[LegView, ...] = ()
+    """Its tenders, in the order they were had."""
+    settlement: str = "nothing"
+    """All legs together: nothing, gathering, settled or undoing."""
 
 
 @quick

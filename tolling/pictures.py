@@ -43,6 +43,10 @@ class PictureKind(StrEnum):
     """No toll: go."""
     ASSIST = "assist"
     """Help is coming."""
+    COUPON_REFUSED = "coupon_refused"
+    """The coupon is not good here: the toll stands, hold up the code."""
+    COUPON_OFF = "coupon_off"
+    """Coupons cannot be looked up now: the toll stands, hold up the code."""
 
 
 @quick
@@ -73,6 +77,8 @@ _TEXT: dict[PictureKind, str] = {
     PictureKind.PAID: "支付成功 请通行",
     PictureKind.FREE: "免费通行",
     PictureKind.ASSIST: "请等待工作人员",
+    PictureKind.COUPON_REFUSED: "券无效 请付款",
+    PictureKind.COUPON_OFF: "券暂不可用",
 }
 
 

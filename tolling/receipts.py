@@ -30,7 +30,7 @@ from tolling.canonical import canonical_bytes, from_canonical
 from tolling.chain import SealedRecord
 from tolling.errors import BadInputError, SignatureError
 from tolling.ids import PassageId, parse_passage_id
-from tolling.records import PassageEnd, PassageRecord
+from tolling.records import PassageEnd, PassageRecord, Tender
 from tolling.signed_sets import Verifier
 from tolling.tariffs import EntrySource
 from tolling.vehicles import Plate, VehicleClass, VehicleKind
@@ -90,9 +90,9 @@ class Receipt:
     """By the tariff, before anything was taken off."""
     toll_due_fen: int
     toll_fen: int
-    """What was paid: the sum of the legs."""
+    """What was paid: the sum of the legs, less what a coupon took off."""
     why: tuple[Reason, ...]
-    """From the full toll to the toll due."""
+    """From the full toll to what was paid."""
     legs: tuple[ReceiptLeg, ...]
     issued_ms: int
     """When the plaza took the record."""
@@ -134,10 +134,10 @@ class ReceiptToken:
 def receipt_of(
     sealed: SealedRecord, record: PassageRecord, *, payee: str, issued_ms: int
 ) -> Receipt | None:
-    """Return the receipt of a record just opened; None where nothing was paid for a passage."""
-    paid_fen = sum(leg.amount_fen for leg in record.legs)
-    if paid_fen == 0 or record.end is PassageEnd.BACKED_OUT:
+    """Return the receipt of a record just opened; None where no leg was applied to a passage."""
+    if not record.legs or record.end is PassageEnd.BACKED_OUT:
         return None
+    paid_fen = sum(leg.amount_fen for leg in record.legs if leg.tender is not Tender.COUPON)
     quote = record.quote
     full_fen = record.toll_due_fen if quote is None else quote.full_toll_fen
     return Receipt(
@@ -158,7 +158,7 @@ def receipt_of(
         full_toll_fen=full_fen,
         toll_due_fen=record.toll_due_fen,
         toll_fen=paid_fen,
-        why=_why(record, full_fen - record.toll_due_fen),
+        why=(*_why(record, full_fen - record.toll_due_fen), *record.why),
         legs=tuple(
             ReceiptLeg(tender=leg.tender.value, amount_fen=leg.amount_fen) for leg in record.legs
         ),

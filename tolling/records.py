@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tolling.best_price import Reason
 from tolling.clock import WallTime
 from tolling.ids import BootId, LaneId, OutTradeNo, PassageId, PlazaId
 from tolling.tariffs import Quote
@@ -24,6 +25,8 @@ class Tender(StrEnum):
     UNIONPAY = "unionpay"
     CASH = "cash"
     ETC = "etc"
+    COUPON = "coupon"
+    """What a coupon took off: its issuer owes it, not the driver."""
 
 
 PHONE_TENDERS = frozenset({Tender.ALIPAY, Tender.WECHAT, Tender.UNIONPAY})
@@ -76,12 +79,15 @@ class Leg:
     out_trade_no: OutTradeNo | None = None
     """The order of a phone leg; no other leg has one."""
     provider_txn_id: str | None = None
-    """The platform's or ETC issuer's number of the transaction, where there is one."""
+    """The platform's or ETC issuer's number of the transaction, where there is one; of a coupon leg
+    the coupon's number."""
 
     def __post_init__(self) -> None:
         assert self.amount_fen > 0, "a leg moves money"
         named = self.out_trade_no is not None
         assert (self.tender in PHONE_TENDERS) == named, "phone legs and no others name an order"
+        told = self.tender is not Tender.COUPON or self.provider_txn_id is not None
+        assert told, "a coupon leg names its coupon"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +127,17 @@ class PassageRecord:
     operator: str | None
     """Who acted on this passage last, where somebody did."""
     operator_reason: str | None
+    why: tuple[Reason, ...] = ()
+    """How the best price was found: one step per coupon leg. Records sealed before coupons were
+    taken have none."""
 
     def __post_init__(self) -> None:
         assert self.toll_due_fen >= 0, "a toll is not negative"
         named = [leg.out_trade_no for leg in self.legs if leg.out_trade_no is not None]
         assert len(named) == len(set(named)), "an order is applied once"
         assert set(named) <= set(self.orders), "a leg names an order of this passage"
+        coupons = [leg.amount_fen for leg in self.legs if leg.tender is Tender.COUPON]
+        assert coupons == [step.saved_fen for step in self.why], "every coupon leg says why"
+        assert len(coupons) <= 1, "no two coupons stand together"
         applied = sum(leg.amount_fen for leg in self.legs)
         assert applied == self.toll_due_fen or self.unpaid_reason is not None, "legs do not sum"

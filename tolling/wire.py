@@ -27,6 +27,15 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from tolling import messages
 from tolling.canonical import MAX_INT, canonical_bytes, shown_key
 from tolling.chain import Anchor, SealedRecord
+from tolling.coupons import (
+    ATTEMPTS_MAX,
+    COUPON_LENGTH,
+    CouponAnswer,
+    CouponCode,
+    CouponRelease,
+    CouponRequest,
+    read_coupon,
+)
 from tolling.errors import BadInputError
 from tolling.ids import (
     MAX_EPOCH,
@@ -42,7 +51,7 @@ from tolling.ids import (
 )
 from tolling.paycodes import MAX_PAY_CODE_LENGTH, NotAPayCode, PayCode, Wallet, classify
 from tolling.signed_sets import SignedSet
-from tolling.tariffs import TOLL_MAX_FEN
+from tolling.tariffs import TOLL_MAX_FEN, Quote
 from tolling.vehicles import VehicleClass
 
 _T = TypeVar("_T")
@@ -79,6 +88,23 @@ class PaymentBody:
     pay_code: Annotated[str, StringConstraints(min_length=16, max_length=MAX_PAY_CODE_LENGTH)] = (
         dataclasses.field(repr=False)
     )
+
+
+@pydantic_dataclass(
+    frozen=True,
+    kw_only=True,
+    config=ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True),
+)
+class CouponBody:
+    """The JSON of POST /v1/coupons/reserve: a CouponRequest and the coupon's text."""
+
+    passage_id: Annotated[str, StringConstraints(pattern=r"^[0-9]{21}$")]
+    attempt: Annotated[int, Field(ge=1, le=ATTEMPTS_MAX)]
+    lane_id: Annotated[str, StringConstraints(pattern=r"^[0-9]{3}$")]
+    quote: Quote
+    coupon: Annotated[
+        str, StringConstraints(min_length=COUPON_LENGTH, max_length=COUPON_LENGTH)
+    ] = dataclasses.field(repr=False)
 
 
 def adapter(kind: type[_T]) -> TypeAdapter[_T]:
@@ -162,6 +188,42 @@ def parse_payment(data: bytes, *, where: str) -> tuple[messages.PaymentRequest, 
         problem = "the passage of another lane"
     if problem is not None:
         raise _wrong(where, ("passage_id",), problem)
+    return request, code
+
+
+def coupon_body(request: CouponRequest, code: CouponCode) -> bytes:
+    """Return the JSON body that reserves a coupon. The only place where its text leaves memory."""
+    fields = asdict(request)
+    fields["coupon"] = code.reveal()
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+_coupon = TypeAdapter(CouponBody)
+
+
+def parse_coupon(data: bytes, *, where: str) -> tuple[CouponRequest, CouponCode]:
+    """Return the request and the coupon of a POST /v1/coupons/reserve body.
+
+    Raises: BadInputError: names the wrong field and repeats nothing of it.
+    """
+    body = check(_coupon, data, where=where)
+    code = read_coupon(body.coupon)
+    if code is None:
+        raise _wrong(where, ("coupon",), "no coupon")
+    quote = body.quote
+    if not 0 <= quote.toll_due_fen <= quote.full_toll_fen <= TOLL_MAX_FEN:
+        raise _wrong(where, ("quote", "toll_due_fen"), "no toll")
+    problem = _id_problem(parse_passage_id, body.passage_id)
+    if problem is None and body.passage_id[6:9] != body.lane_id:
+        problem = "the passage of another lane"
+    if problem is not None:
+        raise _wrong(where, ("passage_id",), problem)
+    request = CouponRequest(
+        passage_id=PassageId(body.passage_id),
+        attempt=body.attempt,
+        lane_id=LaneId(body.lane_id),
+        quote=quote,
+    )
     return request, code
 
 
@@ -265,6 +327,11 @@ def _name(text: str) -> bool:
     return 1 <= len(text) <= NAME_MAX
 
 
+def _attempt(number: int) -> bool:
+    return 1 <= number <= ATTEMPTS_MAX
+
+
+_ATTEMPT_RULE = f"an attempt is 1..{ATTEMPTS_MAX}"
 _HASH_RULE = "a hash is 64 hex digits"
 _EPOCH_RULE = f"an epoch is 0..{MAX_EPOCH}"
 _NAME_RULE = f"1..{NAME_MAX} characters"
@@ -292,6 +359,11 @@ _RANGES: dict[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = {
         ("captured_fen", lambda fen: fen >= 0, "not negative"),
         ("version", lambda version: version >= 0, "not negative"),
     ),
+    CouponRelease: (("attempt", _attempt, _ATTEMPT_RULE),),
+    CouponAnswer: (
+        ("attempt", _attempt, _ATTEMPT_RULE),
+        ("saved_fen", lambda fen: 0 <= fen <= TOLL_MAX_FEN, "no toll"),
+    ),
     messages.RecordsUpload: (
         ("records", lambda records: len(records) <= RECORDS_MAX, f"at most {RECORDS_MAX} records"),
     ),
@@ -304,6 +376,8 @@ _RANGES: dict[type, tuple[tuple[str, Callable[[Any], bool], str], ...]] = {
 }
 
 payment_answer = adapter(messages.PaymentAnswer)
+coupon_release = adapter(CouponRelease)
+coupon_answer = adapter(CouponAnswer)
 entry_query = adapter(messages.EntryQuery)
 entry_answer = adapter(messages.EntryAnswer)
 records_upload = adapter(messages.RecordsUpload)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tolling.alarms import AlarmCode
+from tolling.coupons import CouponRelease, CouponRequest
 from tolling.evolve import quick
 from tolling.ids import OutTradeNo, PassageId
 from tolling.inputs import Output
@@ -135,8 +136,24 @@ class CancelOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReserveCoupon:
+    """Ask the plaza to hold a coupon. Answered by CouponAnswered or CouponUnanswered."""
+
+    request: CouponRequest
+    keyed_hash: str
+    """Which coupon in the shell's memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseCoupon:
+    """Tell the plaza to let a coupon go. Not answered: the record says the same again."""
+
+    release: CouponRelease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForgetCode:
-    """The order is answered: drop its code from memory."""
+    """The order or coupon is answered: drop its code from memory."""
 
     keyed_hash: str
 
@@ -214,6 +231,8 @@ Command = (
     | SendOrder
     | PollOrder
     | CancelOrder
+    | ReserveCoupon
+    | ReleaseCoupon
     | ForgetCode
     | ChargeTag
     | AskTag
@@ -225,7 +244,16 @@ Command = (
 )
 
 _SAFETY = (RequestWakeup, CancelWakeup, RaiseBoom, SetOutput)
-_PROMISE = (SendOrder, CancelOrder, ChargeTag, SealPassage, ShowToll, AnswerOperator)
+_PROMISE = (
+    SendOrder,
+    CancelOrder,
+    ReserveCoupon,
+    ReleaseCoupon,
+    ChargeTag,
+    SealPassage,
+    ShowToll,
+    AnswerOperator,
+)
 
 
 def class_of(command: Command) -> CommandClass:

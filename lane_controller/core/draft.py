@@ -75,13 +75,14 @@ class Draft:
             self.emit(cmd.ShowPicture(picture=picture))
 
     def show_kind(self, kind: PictureKind) -> None:
-        """Show a picture of the arriving passage: its toll, class and plate beside the words."""
+        """Show a picture of the arriving passage: what is left to pay, class and plate beside the
+        words."""
         passage = self.passage
         priced = passage.quote is not None
         self.show(
             DisplayPicture(
                 kind=kind,
-                toll_fen=passage.toll_due_fen if priced else None,
+                toll_fen=passage.rest_fen if priced else None,
                 vehicle_class=passage.vehicle_class if priced else None,
                 plate=passage.plate.text if passage.plate else None,
             )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tolling.clock import WallTime
+from tolling.coupons import CouponAnswer, CouponRef
 from tolling.devices import Device, EtcOutcome, EtcTag, Health
 from tolling.evolve import quick
 from tolling.ids import BootId, OutTradeNo, PassageId
@@ -119,6 +120,20 @@ class CodeScanned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CouponScanned:
+    """A coupon was scanned; its text stays in the shell."""
+
+    ref: CouponRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CouponAnswered:
+    """The plaza said whether it holds a coupon for a passage."""
+
+    answer: CouponAnswer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotCodeScanned:
     """Something was scanned that is no pay code."""
 
@@ -152,6 +167,15 @@ class OrderUnanswered:
     """A call about an order brought no answer."""
 
     out_trade_no: OutTradeNo
+    why: NoAnswer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CouponUnanswered:
+    """A call that was to reserve a coupon brought no answer."""
+
+    passage_id: PassageId
+    attempt: int
     why: NoAnswer
 
 
@@ -237,9 +261,12 @@ Fact = (
     | TollShown
     | TollNotShown
     | CodeScanned
+    | CouponScanned
     | NotCodeScanned
     | OrderAnswered
     | OrderUnanswered
+    | CouponAnswered
+    | CouponUnanswered
     | OperatorActed
     | LinkChanged
     | TariffsInstalled

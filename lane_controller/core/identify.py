@@ -11,7 +11,7 @@ voice; with both lost the attendant's screen tells it, an unattended lane calls 
 from __future__ import annotations
 
 from lane_controller.core import commands as cmd
-from lane_controller.core import interlock, paying
+from lane_controller.core import coupons, interlock, paying
 from lane_controller.core.draft import Draft
 from lane_controller.core.events import EntryKnown, PlateRead, TagRead, TollShown
 from lane_controller.core.limits import EARLY_READ_MS_MAX
@@ -189,6 +189,9 @@ def price(draft: Draft) -> None:
     passage, tariff = draft.passage, draft.state.tariff
     draft.no_wake("plate")
     draft.no_wake("entry")
+    if passage.quote is not None:
+        coupons.drop_all(draft)
+        passage = draft.passage
     draft.put_passage(awaits_entry=False)
     if tariff is None:
         draft.put_passage(phase=Phase.HELD, quote=None)
@@ -259,7 +262,7 @@ def show_toll(draft: Draft) -> None:
     assert passage.quote is not None
     picture = DisplayPicture(
         kind=PictureKind.TOLL,
-        toll_fen=passage.toll_due_fen,
+        toll_fen=passage.rest_fen,
         vehicle_class=passage.vehicle_class,
         plate=passage.plate.text if passage.plate else None,
     )
@@ -297,7 +300,11 @@ def open_window(draft: Draft) -> None:
     """From here a code is taken; a tag at the window is charged at once."""
     draft.put_passage(phase=Phase.TENDER)
     draft.scanner(True)
-    if draft.passage.tag is not None:
+    if draft.passage.coupon_asked is not None:
+        coupons.ask(draft)  # What follows is for what is left.
+    elif draft.passage.rest_fen == 0:
+        coupons.settle_whole(draft)
+    elif draft.passage.tag is not None:
         paying.charge_tag(draft)
     elif not paying.phone_money_possible(draft):
         paying.offer_other_tender(draft)
@@ -307,6 +314,7 @@ def release(
     draft: Draft, by: AuthorisedBy, reason: cmd.RaiseReason, *, after_commit: bool = False
 ) -> None:
     """Authorise the vehicle at the window and raise the boom for it."""
+    coupons.drop_asked(draft)
     draft.put_passage(authorised_by=by, phase=Phase.RELEASED)
     draft.scanner(False)
     for timer in ("plate", "entry", "tender", "cash", "etc"):
@@ -322,6 +330,8 @@ def resume(draft: Draft) -> None:
     """After a restart the vehicle is the one from before: go on where its journal stands."""
     draft.no_wake("unsure")
     draft.clear(AlarmCode.ASSIST)
+    # A coupon's text is gone after a restart, and so is the answer about it.
+    coupons.drop_asked(draft)
     passage = draft.passage
     draft.wake("stuck", draft.limits.loop_stuck_ms)
     if passage.released:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CORE_VERSION = "6"
+CORE_VERSION = "7"
 """Goes into every journal segment; raised with every change that alters any command for any
 event."""
 
@@ -39,6 +39,8 @@ RAISE_RETRIES_MAX = 3
 """Raise pulses after a device error; more often a person looks first."""
 LOWER_REFUSALS_MAX = 5
 """Lower refusals in a row before a person is told."""
+COUPONS_MAX = 5
+"""Coupons asked about per passage; then the driver pays the toll as it stands."""
 RECENT_CODES_MAX = 32
 """Hashes of codes of earlier passages: the previous car's code is told from this car's."""
 SAME_VEHICLE_DOWNTIME_MS_MAX = 10_000
@@ -78,6 +80,8 @@ class Limits:
     """A loop occupied so long without progress: a person looks."""
     etc_wait_ms: int = 3_000
     """A tag charge ends within this."""
+    coupon_wait_ms: int = 2_000
+    """The plaza says within this whether a coupon is held; then the lane goes on without it."""
 
     def __post_init__(self) -> None:
         assert 0 < self.plate_wait_ms <= self.second_tender_ms
@@ -86,4 +90,5 @@ class Limits:
         assert self.poll_retry_ms < self.poll_wait_ms <= self.second_tender_ms
         assert 500 <= self.boom_travel_ms <= 10_000
         assert self.etc_wait_ms < self.second_tender_ms
+        assert 100 <= self.coupon_wait_ms < self.second_tender_ms
         assert self.waiting_order_ms < self.loop_stuck_ms

@@ -23,13 +23,13 @@ from lane_controller.core.events import (
     StoreState,
 )
 from lane_controller.core.limits import ORDERS_MAX, ORDERS_OPEN_MAX
-from lane_controller.core.states import EtcPhase, LaneOrder, OrderPhase, Phase
+from lane_controller.core.states import EtcPhase, LaneOrder, OrderPhase, Passage, Phase
 from tolling.alarms import AlarmCode
 from tolling.evolve import evolve
 from tolling.ids import OutTradeNo, make_out_trade_no, parse_passage_id
 from tolling.messages import PaymentAnswer, PaymentRequest
 from tolling.orders import NextStep, OrderState, ReasonCode
-from tolling.paycodes import Wallet
+from tolling.paycodes import PayCodeRef, Wallet
 from tolling.pictures import PictureKind
 from tolling.records import AuthorisedBy, Leg, Tender
 
@@ -81,6 +81,19 @@ def code_scanned(draft: Draft) -> None:
         draft.note("code_of_earlier_vehicle")
         draft.remark("code_of_earlier_vehicle")
         return
+    if passage.coupon_asked is not None:
+        # How much the order is for is known in a moment.
+        if passage.waiting_code is not None and passage.waiting_code != ref:
+            draft.emit(cmd.ForgetCode(keyed_hash=passage.waiting_code.keyed_hash))
+        draft.put_passage(waiting_code=ref)
+        draft.note("code_waits_for_coupon")
+        return
+    take_code(draft, ref)
+
+
+def take_code(draft: Draft, ref: PayCodeRef) -> None:
+    """Make an order of a code of this vehicle's, unless it is not the time."""
+    passage = draft.passage
     hindrance = _order_hindrance(draft)
     if hindrance:
         draft.emit(cmd.ForgetCode(keyed_hash=ref.keyed_hash))
@@ -125,7 +138,7 @@ def _order_hindrance(draft: Draft) -> str:
 def _send_order(draft: Draft, wallet: Wallet, keyed_hash: str) -> None:
     passage = draft.passage
     assert passage.quote is not None
-    assert passage.toll_due_fen > 0
+    assert passage.rest_fen > 0
     attempt = len(passage.orders) + 1
     number = make_out_trade_no(passage.passage_id, attempt)
     order = LaneOrder(
@@ -133,7 +146,7 @@ def _send_order(draft: Draft, wallet: Wallet, keyed_hash: str) -> None:
         phase=OrderPhase.SENT,
         wallet=wallet,
         keyed_hash=keyed_hash,
-        amount_fen=passage.toll_due_fen,
+        amount_fen=passage.rest_fen,
         sent_at_ns=draft.now_ns,
     )
     draft.put_passage(orders=(*passage.orders, order), phase=Phase.PAYING, other_offered=False)
@@ -145,7 +158,7 @@ def _send_order(draft: Draft, wallet: Wallet, keyed_hash: str) -> None:
                 passage_id=passage.passage_id,
                 attempt=attempt,
                 lane_id=draft.state.config.lane_id,
-                toll_fen=passage.toll_due_fen,
+                toll_fen=passage.rest_fen,
                 tariff_id=passage.quote.tariff_id,
                 tariff_version=passage.quote.tariff_version,
                 tariff_row=passage.quote.row,
@@ -268,8 +281,8 @@ def _paid(draft: Draft, order: LaneOrder, answer: PaymentAnswer) -> None:
         back_to_tender(draft, PictureKind.OTHER_TENDER)
         return
     _put_order(draft, evolve(order, phase=OrderPhase.PAID, version=answer.version))
-    if passage.legs or passage.released or order.amount_fen != passage.toll_due_fen:
-        # Another tender won in this lane's journal, or the toll was corrected since: the record
+    if passage.legs or passage.released or order.amount_fen != passage.rest_fen:
+        # Another tender won in this lane's journal, or what is due was changed since: the record
         # does not name this one, so the plaza refunds it.
         draft.remark("paid_twice_refund")
         draft.note("second_capture", order.out_trade_no)
@@ -280,7 +293,7 @@ def _paid(draft: Draft, order: LaneOrder, answer: PaymentAnswer) -> None:
         out_trade_no=order.out_trade_no,
         provider_txn_id=answer.provider_txn_id,
     )
-    draft.put_passage(legs=(leg,))
+    draft.put_passage(legs=(*passage.held_legs, leg))
     for other in draft.passage.open_orders:
         cancel(draft, other)
     if passage.phase is Phase.UNSURE:
@@ -388,17 +401,25 @@ def back_to_tender(draft: Draft, picture: PictureKind) -> None:
     draft.show_kind(PictureKind.OTHER_TENDER if keep_offer else picture)
 
 
+def may_charge_tag(passage: Passage) -> bool:
+    """Return whether there is a tag to charge, once, and no other tender has begun."""
+    if passage.coupon_asked is not None:
+        return False  # What is left to charge is known in a moment.
+    return passage.tag is not None and passage.etc is EtcPhase.NONE and not passage.orders
+
+
 def charge_tag(draft: Draft) -> None:
     """Charge the tag at the window once, where no other tender has begun."""
     passage = draft.passage
-    if passage.tag is None or passage.etc is not EtcPhase.NONE or passage.orders:
+    if not may_charge_tag(passage):
         return
+    assert passage.tag is not None
     draft.put_passage(etc=EtcPhase.CHARGING, phase=Phase.PAYING)
     draft.emit(
         cmd.ChargeTag(
             passage_id=passage.passage_id,
             tag_id=passage.tag.tag_id,
-            amount_fen=passage.toll_due_fen,
+            amount_fen=passage.rest_fen,
         )
     )
     draft.wake("etc", draft.limits.etc_wait_ms)
@@ -424,13 +445,13 @@ def etc_answered(draft: Draft) -> None:
         back_to_tender(draft, PictureKind.TOLL)
         return
     draft.put_passage(etc=EtcPhase.PAID)
-    if outcome.charged_fen != passage.toll_due_fen or passage.legs or passage.released:
+    if outcome.charged_fen != passage.rest_fen or passage.legs or passage.released:
         draft.remark("tag_charge_to_give_back")
         draft.alarm(AlarmCode.AMOUNT_MISMATCH, "etc", "a tag was charged besides what was due")
         back_to_tender(draft, PictureKind.OTHER_TENDER)
         return
     leg = Leg(tender=Tender.ETC, amount_fen=outcome.charged_fen, provider_txn_id=outcome.txn_id)
-    draft.put_passage(legs=(leg,))
+    draft.put_passage(legs=(*passage.held_legs, leg))
     for order in draft.passage.open_orders:
         cancel(draft, order)
     identify.release(draft, AuthorisedBy.TENDER, cmd.RaiseReason.TENDER)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lane_controller.core import commands as cmd
-from lane_controller.core import identify, interlock, outage, paying, presence
+from lane_controller.core import coupons, identify, interlock, outage, paying, presence
 from lane_controller.core.draft import Draft
 from lane_controller.core.events import OperatorActed, StoreState
 from lane_controller.core.limits import CASH_LOCK_MS
@@ -175,6 +175,7 @@ def _cash_begin(draft: Draft, _: OperatorCommand) -> str:
         return "not_priced"
     if passage.quote is None:
         return "not_priced"
+    coupons.drop_asked(draft)
     undecided = bool(passage.open_orders) or passage.etc_open
     draft.put_passage(phase=Phase.CASH, cash_ready=not undecided)
     draft.scanner(False)
@@ -208,13 +209,14 @@ def cash_ready_now(draft: Draft) -> bool:
 def _cash_taken(draft: Draft, _: OperatorCommand) -> str:
     passage = draft.passage
     if passage.phase is Phase.RELEASED:
-        paid_by_phone = any(leg.tender is not Tender.CASH for leg in passage.legs)
+        paid_by_phone = bool(passage.legs) and passage.legs[-1].tender is not Tender.CASH
         return "phone_paid_give_cash_back" if paid_by_phone else "released_already"
     if passage.phase is not Phase.CASH:
         return "cash_not_begun"
     if not passage.cash_ready:
         return "wait_for_phone_answer"
-    draft.put_passage(legs=(Leg(tender=Tender.CASH, amount_fen=passage.toll_due_fen),))
+    cash = Leg(tender=Tender.CASH, amount_fen=passage.rest_fen)
+    draft.put_passage(legs=(*passage.held_legs, cash))
     # The journal alone will know of this money: a vehicle that is gone cannot be asked again.
     release = (AuthorisedBy.TENDER, cmd.RaiseReason.TENDER)
     identify.release(draft, *release, after_commit=True)

@@ -10,7 +10,7 @@ backed_out when both loops are free for 1 s and loop 2 was never occupied.
 from __future__ import annotations
 
 from lane_controller.core import commands as cmd
-from lane_controller.core import identify
+from lane_controller.core import coupons, identify
 from lane_controller.core.draft import Draft
 from lane_controller.core.events import InputChanged, PlateRead, TagRead
 from lane_controller.core.limits import (
@@ -35,6 +35,17 @@ BETWEEN_NS = BETWEEN_VEHICLES_MS_MIN * NS_PER_MS
 NOT_STILL = "not_still_around_outage"
 """When last seen before an outage, or since, something was under the boom, or the boom was not
 down: the vehicle need not have stayed."""
+WINDOW_TIMERS = (
+    "plate",
+    "entry",
+    "stuck",
+    "presence",
+    "tender",
+    "cash",
+    "etc",
+    "coupon",
+    "unsure",
+)
 UNAUTHORISED = "a vehicle goes through without authorisation"
 
 
@@ -470,6 +481,7 @@ def leave_backwards(draft: Draft, end: PassageEnd) -> None:
 
 def _hand_over_orders(draft: Draft) -> None:
     """The vehicle leaves the window: every undecided order is the plaza's to end."""
+    coupons.drop_asked(draft)
     orders = []
     for order in draft.passage.orders:
         draft.no_wake(f"order:{order.out_trade_no}")
@@ -485,7 +497,7 @@ def _hand_over_orders(draft: Draft) -> None:
 
 def _window_empty(draft: Draft) -> None:
     draft.scanner(False)
-    for timer in ("plate", "entry", "stuck", "presence", "tender", "cash", "etc", "unsure"):
+    for timer in WINDOW_TIMERS:
         draft.no_wake(timer)
     for code in (AlarmCode.ASSIST, AlarmCode.ORDER_UNKNOWN, AlarmCode.TOLL_NOT_SHOWN):
         draft.clear(code)

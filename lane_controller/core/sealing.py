@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from lane_controller.core import commands as cmd
+from lane_controller.core import coupons
 from lane_controller.core.draft import Draft
+from lane_controller.core.legs import LegStatus
 from lane_controller.core.limits import RECENT_CODES_MAX
 from lane_controller.core.states import Passage
 from tolling.clock import NS_PER_MS
-from tolling.records import AuthorisedBy, PassageEnd, PassageRecord, UnpaidReason
+from tolling.records import AuthorisedBy, PassageEnd, PassageRecord, Tender, UnpaidReason
 
 
 def seal(draft: Draft, passage: Passage, end: PassageEnd) -> None:
@@ -20,6 +22,9 @@ def seal(draft: Draft, passage: Passage, end: PassageEnd) -> None:
         unpaid = unpaid if legs else UnpaidReason.LEFT_DURING_OUTAGE
     elif not passage.released:
         unpaid = UnpaidReason.VIOLATION
+    named = any(leg.tender is Tender.COUPON for leg in legs)
+    ended = coupons.end(draft, passage, named=named)
+    applied = tuple(each for each in ended if each.status is LegStatus.CONSUMED)
     assert draft.state.boot_id is not None, "a record is sealed by a started lane"
     dwell_ms = (draft.now_ns - passage.arrived_at_ns) // NS_PER_MS
     restarted = bool({"restart", "long_restart"} & set(passage.remarks))
@@ -50,8 +55,10 @@ def seal(draft: Draft, passage: Passage, end: PassageEnd) -> None:
         remarks=passage.remarks,
         operator=passage.operator,
         operator_reason=passage.operator_reason,
+        why=tuple(each.step for each in applied if each.step is not None),
     )
-    codes = tuple(order.keyed_hash for order in passage.orders)
+    used = tuple(each.keyed_hash for each in applied)
+    codes = (*used, *(order.keyed_hash for order in passage.orders))
     draft.put(
         recent_codes=(*draft.state.recent_codes, *codes)[-RECENT_CODES_MAX:],
         passages_total=draft.state.passages_total + 1,

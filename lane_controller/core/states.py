@@ -28,8 +28,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from lane_controller.core.events import StoreState
+from lane_controller.core.legs import LegStatus
 from lane_controller.core.limits import Limits
 from tolling.alarms import DegradedMode
+from tolling.best_price import Reason
 from tolling.clock import WallTime
 from tolling.devices import EtcTag, Health
 from tolling.evolve import quick
@@ -37,9 +39,9 @@ from tolling.ids import BootId, LaneId, OutTradeNo, PassageId, PlazaId
 from tolling.inputs import Point, Reading
 from tolling.messages import CommandOutcome, EntryFound
 from tolling.orders import ReasonCode
-from tolling.paycodes import Wallet
+from tolling.paycodes import PayCodeRef, Wallet
 from tolling.pictures import DisplayPicture
-from tolling.records import AuthorisedBy, Leg, UnpaidReason
+from tolling.records import AuthorisedBy, Leg, Tender, UnpaidReason
 from tolling.tariffs import Quote, TariffSet
 from tolling.vehicles import Plate, VehicleClass, VehicleKind
 
@@ -167,6 +169,23 @@ class LaneOrder:
 
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LaneCoupon:
+    """One coupon of a passage, as far as the lane knows."""
+
+    attempt: int
+    """1 and up, counted per passage."""
+    status: LegStatus
+    """OFFERED, RESERVED or RELEASED here; sealing ends it."""
+    keyed_hash: str
+    coupon_no: str = ""
+    """Its issuer's number; empty until it is reserved."""
+    step: Reason | None = None
+    """What it takes off and why; None until it is reserved."""
+    refused: bool = False
+    """The plaza said no: shown again it is not asked about again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
     """One vehicle in the lane."""
 
@@ -195,7 +214,11 @@ class Passage:
     etc: EtcPhase = EtcPhase.NONE
     cash_ready: bool = False
     other_offered: bool = False
+    coupons: tuple[LaneCoupon, ...] = ()
+    waiting_code: PayCodeRef | None = None
+    """A pay code that came while a coupon was asked for: its order is for what is left then."""
     legs: tuple[Leg, ...] = ()
+    """What settled it; empty until then."""
     authorised_by: AuthorisedBy = AuthorisedBy.NOBODY
     unpaid_reason: UnpaidReason | None = None
     crept: bool = False
@@ -219,6 +242,38 @@ class Passage:
     def toll_due_fen(self) -> int:
         """Return what is to be paid, 0 before it is priced."""
         return self.quote.toll_due_fen if self.quote is not None else 0
+
+    @property
+    def coupon_asked(self) -> LaneCoupon | None:
+        """Return the coupon the plaza is being asked about."""
+        return self._coupon(LegStatus.OFFERED)
+
+    @property
+    def coupon_held(self) -> LaneCoupon | None:
+        """Return the coupon the plaza holds for this passage; never two."""
+        return self._coupon(LegStatus.RESERVED)
+
+    def _coupon(self, status: LegStatus) -> LaneCoupon | None:
+        return next((each for each in self.coupons if each.status is status), None)
+
+    @property
+    def held_legs(self) -> tuple[Leg, ...]:
+        """Return what makes the toll less before money is asked for, in the order it was had."""
+        coupon = self.coupon_held
+        if coupon is None or coupon.step is None:
+            return ()
+        return (
+            Leg(
+                tender=Tender.COUPON,
+                amount_fen=coupon.step.saved_fen,
+                provider_txn_id=coupon.coupon_no,
+            ),
+        )
+
+    @property
+    def rest_fen(self) -> int:
+        """Return what is left to pay: the toll due less the legs that are held."""
+        return self.toll_due_fen - sum(leg.amount_fen for leg in self.held_legs)
 
     @property
     def etc_open(self) -> bool:

@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from lane_controller.core import conditions, identify, interlock, outage, paying, people, presence
+from lane_controller.core import (
+    conditions,
+    coupons,
+    identify,
+    interlock,
+    outage,
+    paying,
+    people,
+    presence,
+)
 from lane_controller.core import events as ev
 from lane_controller.core.draft import Draft
 from lane_controller.core.states import Boom, LaneMode, LeavingPhase, Phase
@@ -60,9 +69,12 @@ ALL_FACTS: tuple[type[Any], ...] = (
     ev.TollShown,
     ev.TollNotShown,
     ev.CodeScanned,
+    ev.CouponScanned,
     ev.NotCodeScanned,
     ev.OrderAnswered,
     ev.OrderUnanswered,
+    ev.CouponAnswered,
+    ev.CouponUnanswered,
     ev.OperatorActed,
     ev.LinkChanged,
     ev.TariffsInstalled,
@@ -134,9 +146,12 @@ CONDITIONS: Table = {
         ev.TollShown,
         ev.TollNotShown,
         ev.CodeScanned,
+        ev.CouponScanned,
         ev.NotCodeScanned,
         ev.OrderAnswered,
         ev.OrderUnanswered,
+        ev.CouponAnswered,
+        ev.CouponUnanswered,
         ev.Wakeup,
     ),
 }
@@ -187,6 +202,7 @@ LEAVING: Table = {
 _PHASES = tuple(Phase)
 _NOBODY = Ignore("nobody is at the window")
 _PRICING = (Phase.IDENTIFYING, Phase.PRICED, Phase.HELD, Phase.RELEASED)
+_AFTER_COUPON = (Phase.TENDER, Phase.PAYING, Phase.RELEASED)
 _PAID_OR_NOT = (Phase.PAYING, Phase.TENDER, Phase.RELEASED)
 _WITH_ORDERS = (Phase.UNSURE, Phase.TENDER, Phase.PAYING, Phase.CASH, Phase.RELEASED)
 
@@ -204,6 +220,14 @@ def _orders(handler: Handler) -> dict[StrEnum, Row]:
         Phase.CASH: _go(handler, Phase.CASH, Phase.RELEASED),
         Phase.RELEASED: _go(handler, Phase.RELEASED),
     }
+    return rows
+
+
+def _coupons(handler: Handler) -> dict[StrEnum, Row]:
+    """A late answer is let go in any phase; only in TENDER it may settle or begin something."""
+    rows: dict[StrEnum, Row] = {phase: _go(handler, phase) for phase in Phase}
+    rows[Phase.ABSENT] = Ignore("the vehicle has left; its record lets its coupon go")
+    rows[Phase.TENDER] = _go(handler, *_AFTER_COUPON)
     return rows
 
 
@@ -259,8 +283,8 @@ ARRIVING: Table = {
         Phase,
         {
             Phase.ABSENT: _NOBODY,
-            Phase.PRICED: _go(identify.toll_shown, Phase.PRICED, Phase.TENDER, Phase.PAYING),
-            Phase.HELD: _go(identify.toll_shown, Phase.HELD, Phase.TENDER, Phase.PAYING),
+            Phase.PRICED: _go(identify.toll_shown, Phase.PRICED, *_AFTER_COUPON),
+            Phase.HELD: _go(identify.toll_shown, Phase.HELD, *_AFTER_COUPON),
             Phase.TENDER: _go(identify.toll_shown, Phase.TENDER),
         },
         Ignore("the passage has gone on"),
@@ -269,7 +293,7 @@ ARRIVING: Table = {
         Phase,
         {
             Phase.ABSENT: _NOBODY,
-            Phase.PRICED: _go(identify.toll_not_shown, Phase.HELD, Phase.TENDER, Phase.PAYING),
+            Phase.PRICED: _go(identify.toll_not_shown, Phase.HELD, *_AFTER_COUPON),
         },
         Ignore("the passage has gone on"),
     ),
@@ -281,6 +305,20 @@ ARRIVING: Table = {
         },
         Ignore("the scan window is shut: no toll shown, cash begun, or released"),
     ),
+    ev.CouponScanned: _only(
+        Phase,
+        {
+            Phase.ABSENT: _NOBODY,
+            Phase.IDENTIFYING: _go(coupons.coupon_scanned, Phase.IDENTIFYING),
+            Phase.PRICED: _go(coupons.coupon_scanned, Phase.PRICED),
+            Phase.HELD: _go(coupons.coupon_scanned, Phase.HELD),
+            Phase.TENDER: _go(coupons.coupon_scanned, *_AFTER_COUPON),
+            Phase.PAYING: _go(coupons.coupon_scanned, Phase.PAYING),
+        },
+        Ignore("cash has begun, it may go, or nobody knows whether it is the vehicle from before"),
+    ),
+    ev.CouponAnswered: _coupons(coupons.coupon_answered),
+    ev.CouponUnanswered: _coupons(coupons.coupon_unanswered),
     ev.NotCodeScanned: _only(
         Phase,
         {
@@ -364,5 +402,6 @@ PASSAGE_TIMERS: dict[str, Handler] = {
     "tender": paying.second_tender_due,
     "cash": people.cash_lock_over,
     "etc": paying.etc_overdue,
+    "coupon": coupons.overdue,
 }
 """Timers of the vehicle at the window."""

@@ -3,8 +3,11 @@ which effects must not happen any more once the disk has let them go."""
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from lane_controller.core import commands as cmd
 from lane_controller.core import events as ev
+from lane_controller.core.limits import Limits
 from lane_controller.core.states import Passage
 from lane_controller.engine import effects as fx
 from lane_controller.engine import inputs as inp
@@ -15,6 +18,7 @@ from lane_controller.engine.limits import (
     CANCEL_DEADLINE_MS,
     POLL_MARGIN_MS,
 )
+from tolling.messages import EntryQuery
 
 NO_ANSWER: dict[inp.PlazaTrouble, ev.NoAnswer] = {
     inp.PlazaTrouble.UNREACHABLE: ev.NoAnswer.UNREACHABLE,
@@ -26,6 +30,58 @@ NO_ANSWER: dict[inp.PlazaTrouble, ev.NoAnswer] = {
     inp.PlazaTrouble.BAD_ANSWER: ev.NoAnswer.TIMEOUT,
 }
 """What a failed call about an order means to the core."""
+
+
+Calls = (
+    cmd.SendOrder
+    | cmd.PollOrder
+    | cmd.CancelOrder
+    | cmd.ReserveCoupon
+    | cmd.ReleaseCoupon
+    | cmd.LookUpEntry
+)
+"""What the core asks of the plaza."""
+
+
+def request_of(command: Calls, limits: Limits) -> fx.PlazaRequest:
+    """Return the call a command of the core stands for."""
+    match command:
+        case cmd.SendOrder():
+            return fx.PostPayment(
+                out_trade_no=command.out_trade_no,
+                request=command.request,
+                keyed_hash=command.keyed_hash,
+            )
+        case cmd.PollOrder():
+            return fx.GetPayment(out_trade_no=command.out_trade_no, wait_ms=command.wait_ms)
+        case cmd.CancelOrder():
+            return fx.PostCancel(out_trade_no=command.out_trade_no)
+        case cmd.ReserveCoupon():
+            return fx.PostCouponReserve(
+                request=command.request,
+                keyed_hash=command.keyed_hash,
+                deadline_ms=limits.coupon_wait_ms,
+            )
+        case cmd.ReleaseCoupon():
+            return fx.PostCouponRelease(release=command.release)
+        case cmd.LookUpEntry():
+            query = EntryQuery(plate=command.plate)
+            return fx.PostEntryQuery(passage_id=command.passage_id, query=query)
+        case _:
+            assert_never(command)
+
+
+def unanswered(
+    request: fx.PostPayment | fx.GetPayment | fx.PostCancel | fx.PostCouponReserve,
+    why: inp.PlazaTrouble,
+) -> ev.OrderUnanswered | ev.CouponUnanswered:
+    """Return what the core hears where a call about an order or a coupon brought nothing."""
+    if isinstance(request, fx.PostCouponReserve):
+        wanted = request.request
+        return ev.CouponUnanswered(
+            passage_id=wanted.passage_id, attempt=wanted.attempt, why=NO_ANSWER[why]
+        )
+    return ev.OrderUnanswered(out_trade_no=request.out_trade_no, why=NO_ANSWER[why])
 
 
 def is_lower(effect: fx.Effect) -> bool:
@@ -49,6 +105,11 @@ def pays_too_late(passage: Passage | None, effect: fx.Effect) -> bool:
         number = effect.request.out_trade_no
         orders = passage.open_orders if passage is not None else ()
         return all(o.out_trade_no != number or o.handed_over for o in orders)
+    if isinstance(effect, fx.PlazaCall) and isinstance(effect.request, fx.PostCouponReserve):
+        wanted = effect.request.request
+        asked = passage.coupon_asked if passage is not None else None
+        here = passage is not None and passage.passage_id == wanted.passage_id
+        return not here or asked is None or asked.attempt != wanted.attempt
     if isinstance(effect, fx.DeviceCall) and isinstance(effect.command, cmd.ChargeTag):
         charged_for = effect.command.passage_id
         return passage is None or passage.passage_id != charged_for or passage.released
@@ -65,6 +126,8 @@ def deadline_of(request: fx.PlazaRequest) -> int:
             return request.wait_ms + POLL_MARGIN_MS
         case fx.PostCancel():
             return CANCEL_DEADLINE_MS
+        case fx.PostCouponReserve():
+            return request.deadline_ms
         case fx.GetEnrolment():
             return BEAT_DEADLINE_MS
         case _:

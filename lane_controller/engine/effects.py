@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from lane_controller.core import commands as cmd
 from lane_controller.core.journalled import Unit
+from tolling.coupons import CouponRelease, CouponRequest
 from tolling.evolve import quick
 from tolling.ids import OutTradeNo
 from tolling.messages import (
@@ -51,6 +52,22 @@ class PostCancel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PostCouponReserve:
+    """POST /v1/coupons/reserve with the coupon held under keyed_hash."""
+
+    request: CouponRequest
+    keyed_hash: str
+    deadline_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostCouponRelease:
+    """POST /v1/coupons/release"""
+
+    release: CouponRelease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PostEntryQuery:
     """POST /v1/entries"""
 
@@ -81,7 +98,15 @@ class GetTariffs:
 
 
 PlazaRequest = (
-    PostPayment | GetPayment | PostCancel | PostEntryQuery | PostRecords | GetEnrolment | GetTariffs
+    PostPayment
+    | GetPayment
+    | PostCancel
+    | PostCouponReserve
+    | PostCouponRelease
+    | PostEntryQuery
+    | PostRecords
+    | GetEnrolment
+    | GetTariffs
 )
 
 # ---- effects ----

@@ -27,12 +27,13 @@ from lane_controller.core.states import Boom, LaneMode, LaneState
 from lane_controller.engine import effects as fx
 from lane_controller.engine import inputs as inp
 from lane_controller.engine.calls import (
-    NO_ANSWER,
     CallBook,
     deadline_of,
     is_lower,
     is_raise,
     pays_too_late,
+    request_of,
+    unanswered,
 )
 from lane_controller.engine.journal import Journal
 from lane_controller.engine.limits import (
@@ -55,13 +56,13 @@ from tolling.alarms import AlarmCode, Degraded
 from tolling.canonical import canonical_bytes
 from tolling.chain import anchor_of, seal
 from tolling.clock import NS_PER_MS, WallTime
+from tolling.coupons import CouponAnswer
 from tolling.messages import (
     AlarmNotice,
     CommandOutcome,
     CommandResult,
     EnrolmentAnswer,
     EntryAnswer,
-    EntryQuery,
     LaneNotice,
     LaneSnapshot,
     OperatorCommand,
@@ -235,23 +236,15 @@ class LaneEngine:
                 | cmd.AskTag()
             ):
                 self._journal.hold(fx.DeviceCall(command=command))
-            case cmd.SendOrder():
-                self._call(
-                    fx.PostPayment(
-                        out_trade_no=command.out_trade_no,
-                        request=command.request,
-                        keyed_hash=command.keyed_hash,
-                    )
-                )
-            case cmd.PollOrder():
-                self._call(
-                    fx.GetPayment(out_trade_no=command.out_trade_no, wait_ms=command.wait_ms)
-                )
-            case cmd.CancelOrder():
-                self._call(fx.PostCancel(out_trade_no=command.out_trade_no))
-            case cmd.LookUpEntry():
-                query = EntryQuery(plate=command.plate)
-                self._call(fx.PostEntryQuery(passage_id=command.passage_id, query=query))
+            case (
+                cmd.SendOrder()
+                | cmd.PollOrder()
+                | cmd.CancelOrder()
+                | cmd.ReserveCoupon()
+                | cmd.ReleaseCoupon()
+                | cmd.LookUpEntry()
+            ):
+                self._call(request_of(command, self.state.config.limits))
             case cmd.ForgetCode():
                 self._journal.hold(fx.DropCode(keyed_hash=command.keyed_hash))
             case cmd.SealPassage():
@@ -411,6 +404,9 @@ class LaneEngine:
         match answer:
             case PaymentAnswer():
                 self._take(ev.OrderAnswered(answer=answer))
+            case CouponAnswer():
+                if isinstance(request, fx.PostCouponReserve):
+                    self._take(ev.CouponAnswered(answer=answer))
             case EntryAnswer():
                 assert isinstance(request, fx.PostEntryQuery)
                 self._entry_known(request, answer)
@@ -440,9 +436,8 @@ class LaneEngine:
         if given.why in (inp.PlazaTrouble.NOT_FOUND, inp.PlazaTrouble.REJECTED):
             self._heard()
         match request:
-            case fx.PostPayment() | fx.GetPayment() | fx.PostCancel():
-                why = NO_ANSWER[given.why]
-                self._take(ev.OrderUnanswered(out_trade_no=request.out_trade_no, why=why))
+            case fx.PostPayment() | fx.GetPayment() | fx.PostCancel() | fx.PostCouponReserve():
+                self._take(unanswered(request, given.why))
             case fx.PostEntryQuery():
                 self._entry_known(request, None)
             case fx.PostRecords():

@@ -11,6 +11,7 @@ from enum import StrEnum
 from lane_controller.core.events import (
     BarrierFailed,
     CodeScanned,
+    CouponScanned,
     DeviceChanged,
     EtcAnswered,
     InputChanged,
@@ -22,6 +23,7 @@ from lane_controller.core.events import (
     TollShown,
 )
 from tolling.clock import WallTime
+from tolling.coupons import CouponAnswer
 from tolling.evolve import quick
 from tolling.ids import BootId
 from tolling.messages import (
@@ -80,7 +82,14 @@ class PlazaAnswered:
     """The plaza answered; tariff sets are already checked (signature, hash, content)."""
 
     call_id: int
-    answer: PaymentAnswer | EntryAnswer | RecordsAnswer | EnrolmentAnswer | tuple[TariffSet, ...]
+    answer: (
+        PaymentAnswer
+        | CouponAnswer
+        | EntryAnswer
+        | RecordsAnswer
+        | EnrolmentAnswer
+        | tuple[TariffSet, ...]
+    )
 
 
 class PlazaTrouble(StrEnum):
@@ -157,6 +166,7 @@ DeviceFact = (
     | TollShown
     | TollNotShown
     | CodeScanned
+    | CouponScanned
     | NotCodeScanned
 )
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 
 from lane_controller.core import commands as cmd
-from lane_controller.core.states import LaneState, OrderPhase, Passage
+from lane_controller.core.legs import LegEvent, LegStatus, after, settlement
+from lane_controller.core.paying import TENDER_OF
+from lane_controller.core.states import EtcPhase, LaneState, OrderPhase, Passage
 from tolling.clock import NS_PER_MS, WallTime
 from tolling.devices import Health
-from tolling.messages import AlarmNotice, LaneNotice, LaneSnapshot, PassageView
+from tolling.messages import AlarmNotice, LaneNotice, LaneSnapshot, LegView, PassageView
 from tolling.orders import OrderState
+from tolling.records import Tender
 
 _ORDER_STATE: dict[OrderPhase, OrderState] = {
     OrderPhase.SENT: OrderState.SENT,
@@ -25,18 +29,63 @@ _ORDER_STATE: dict[OrderPhase, OrderState] = {
 def passage_view(passage: Passage, phase: str, at_ns: int) -> PassageView:
     """Return what a page shows of one passage."""
     last = passage.orders[-1] if passage.orders else None
+    found = tuple(_legs(passage))
+    statuses = tuple(status for _, _, status in found)
+    legs = tuple(
+        LegView(tender=tender.value, amount_fen=fen, status=status.value)
+        for tender, fen, status in found
+    )
     return PassageView(
         passage_id=passage.passage_id,
         phase=phase,
         plate=passage.plate.text if passage.plate else None,
         vehicle_class=passage.vehicle_class if passage.quote else None,
         vehicle_kind=passage.vehicle_kind,
-        toll_fen=passage.toll_due_fen if passage.quote else None,
+        toll_fen=passage.rest_fen if passage.quote else None,
         order_state=_ORDER_STATE[last.phase] if last else None,
         order_reason=last.reason if last else None,
         since_ms=max(0, at_ns - passage.arrived_at_ns) // NS_PER_MS,
         awaits_entry=passage.awaits_entry,
+        legs=legs,
+        settlement=settlement(statuses, settled=bool(passage.legs)).value,
     )
+
+
+_ORDER_LEG: dict[OrderPhase, LegStatus] = {
+    OrderPhase.SENT: LegStatus.OFFERED,
+    OrderPhase.WAITING: LegStatus.OFFERED,
+    OrderPhase.UNKNOWN: LegStatus.OFFERED,
+    OrderPhase.CANCELLING: LegStatus.OFFERED,
+    OrderPhase.PAID: LegStatus.CAPTURED,
+    OrderPhase.REFUSED: LegStatus.RELEASED,
+    OrderPhase.CLOSED: LegStatus.RELEASED,
+}
+
+
+def _legs(passage: Passage) -> Iterator[tuple[Tender, int, LegStatus]]:
+    """Yield the tenders of a passage in the order they are had: undone in reverse."""
+    for coupon in passage.coupons:
+        yield Tender.COUPON, coupon.step.saved_fen if coupon.step else 0, coupon.status
+    if passage.etc is not EtcPhase.NONE:
+        yield Tender.ETC, *_etc(passage)
+    named = {leg.out_trade_no for leg in passage.legs}
+    for order in passage.orders:
+        status = _ORDER_LEG[order.phase]
+        if status is LegStatus.CAPTURED and order.out_trade_no not in named:
+            status = after(status, LegEvent.LEFT_OUT)
+        yield TENDER_OF[order.wallet], order.amount_fen, status
+    for leg in passage.legs:
+        if leg.tender is Tender.CASH:
+            yield Tender.CASH, leg.amount_fen, LegStatus.CAPTURED
+
+
+def _etc(passage: Passage) -> tuple[int, LegStatus]:
+    if passage.etc is EtcPhase.PAID:
+        paid = next((leg for leg in passage.legs if leg.tender is Tender.ETC), None)
+        # One that was charged besides what settled it is owed back by its issuer.
+        return (paid.amount_fen, LegStatus.CAPTURED) if paid else (0, LegStatus.REFUND_DUE)
+    refused = passage.etc is EtcPhase.REFUSED
+    return passage.rest_fen, LegStatus.RELEASED if refused else LegStatus.OFFERED
 
 
 def snapshot(
@@ -85,6 +134,7 @@ def summary(state: LaneState) -> tuple[object, ...]:
         arriving.passage_id if arriving else None,
         arriving.cash_ready if arriving else None,
         tuple(order.phase for order in arriving.orders) if arriving else (),
+        tuple(coupon.status for coupon in arriving.coupons) if arriving else (),
         tuple(mode.name for mode in state.degraded),
         state.alarms,
         state.lane_green,

@@ -1,4 +1,4 @@
-"""Pay codes, in memory only: from the scan until the order is answered, 90 s at most.
+"""Pay codes and coupons, in memory only: from the scan until they are answered, 90 s at most.
 
 Everything else knows a code by its keyed hash. The key is a file of this machine beside the
 journal, so that a code that was scanned before a restart is known again by its hash.
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lane_controller.shell.clock import random_bytes
 from tolling.clock import NS_PER_S
+from tolling.coupons import CouponCode, CouponRef
 from tolling.errors import JournalError
 from tolling.paycodes import PayCode, PayCodeRef
 
@@ -25,7 +26,7 @@ KEY_BYTES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
-    code: PayCode
+    code: PayCode | CouponCode
     kept_ns: int
 
 
@@ -46,18 +47,29 @@ class CodeBook:
         Args:   at_ns: now. scanned_ns: when its last byte came, on the measuring clock.
         """
         ref = code.ref(self._key)
+        self._keep(ref.keyed_hash, code, at_ns, scanned_ns)
+        return ref
+
+    def keep_coupon(self, code: CouponCode, *, at_ns: int, scanned_ns: int) -> CouponRef:
+        """Keep a coupon, as ``keep`` does a pay code."""
+        ref = code.ref(self._key)
+        self._keep(ref.keyed_hash, code, at_ns, scanned_ns)
+        return ref
+
+    def _keep(
+        self, keyed_hash: str, code: PayCode | CouponCode, at_ns: int, scanned_ns: int
+    ) -> None:
         self.drop_old(at_ns=at_ns)
-        self._held[ref.keyed_hash] = _Held(code=code, kept_ns=at_ns)
-        self._held.move_to_end(ref.keyed_hash)
-        self._scanned[ref.keyed_hash] = scanned_ns
-        self._scanned.move_to_end(ref.keyed_hash)
+        self._held[keyed_hash] = _Held(code=code, kept_ns=at_ns)
+        self._held.move_to_end(keyed_hash)
+        self._scanned[keyed_hash] = scanned_ns
+        self._scanned.move_to_end(keyed_hash)
         while len(self._held) > CODES_MAX:
             self._held.popitem(last=False)
         while len(self._scanned) > CODES_MAX:
             self._scanned.popitem(last=False)
-        return ref
 
-    def find(self, keyed_hash: str, *, at_ns: int) -> PayCode | None:
+    def find(self, keyed_hash: str, *, at_ns: int) -> PayCode | CouponCode | None:
         """Return a code that is still held."""
         self.drop_old(at_ns=at_ns)
         held = self._held.get(keyed_hash)

@@ -23,11 +23,12 @@ from lane_controller.engine.inputs import DeviceFact
 from lane_controller.shell.clock import LaneClock, monotonic_ns
 from lane_controller.shell.codes import CodeBook
 from lane_controller.shell.logs import place_of
+from tolling.coupons import CouponCode, classify_scan
 from tolling.devices import Device, EtcOutcome, EtcTag, HealthReport, PlateReading
 from tolling.errors import DeviceError
 from tolling.ids import PassageId
 from tolling.inputs import InputSample, Output
-from tolling.paycodes import NotAPayCode, classify
+from tolling.paycodes import NotAPayCode
 from tolling.pictures import DisplayPicture
 
 _T = TypeVar("_T")
@@ -94,12 +95,16 @@ class DeviceEars:
     def on_scan(self, scanned: bytes) -> None:
         """Take a scan; its text stays here."""
         scanned_ns = monotonic_ns()
-        code = classify(scanned)
+        code = classify_scan(scanned)
         if isinstance(code, NotAPayCode):
             self._give(ev.NotCodeScanned(reason=code))
-            return
-        ref = self._codes.keep(code, at_ns=self._clock.at_ns(), scanned_ns=scanned_ns)
-        self._give(ev.CodeScanned(ref=ref))
+        elif isinstance(code, CouponCode):
+            at_ns = self._clock.at_ns()
+            coupon = self._codes.keep_coupon(code, at_ns=at_ns, scanned_ns=scanned_ns)
+            self._give(ev.CouponScanned(ref=coupon))
+        else:
+            ref = self._codes.keep(code, at_ns=self._clock.at_ns(), scanned_ns=scanned_ns)
+            self._give(ev.CodeScanned(ref=ref))
 
     def on_plate(self, reading: PlateReading) -> None:
         """Take a plate."""

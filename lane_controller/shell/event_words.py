@@ -8,6 +8,9 @@ from typing import Any
 from lane_controller.core.commands import Command
 from lane_controller.core.events import (
     CodeScanned,
+    CouponAnswered,
+    CouponScanned,
+    CouponUnanswered,
     DeviceChanged,
     Fact,
     InputChanged,
@@ -21,6 +24,7 @@ from lane_controller.core.events import (
     Wakeup,
 )
 from tolling.canonical import to_plain
+from tolling.coupons import CouponReason
 
 WORDS_MAX = 160
 """Longer values (a whole tariff) are cut."""
@@ -43,6 +47,13 @@ def fact_words(fact: Fact) -> str:
             return f"timer {fact.timer_id} is due"
         case CodeScanned():
             return f"a pay code of {fact.ref.wallet} is scanned"
+        case CouponScanned():
+            return "a coupon is scanned"
+        case CouponAnswered():
+            why = "" if fact.answer.reason is CouponReason.NONE else f" ({fact.answer.reason})"
+            return f"the plaza says the coupon is {fact.answer.state}{why}"
+        case CouponUnanswered():
+            return f"the plaza does not answer about the coupon ({fact.why})"
         case NotCodeScanned():
             return f"something is scanned that is no pay code ({fact.reason})"
         case PlateRead():

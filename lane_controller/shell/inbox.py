@@ -12,6 +12,7 @@ from collections import deque
 
 from lane_controller.core.events import (
     CodeScanned,
+    CouponScanned,
     DeviceChanged,
     InputChanged,
     NotCodeScanned,
@@ -25,7 +26,7 @@ QUEUE_SOFT_MAX = 512
 QUEUE_MAX = 4_096
 """Nothing bounded comes near this; past it the program is broken."""
 
-_DROPPABLE = (CodeScanned, NotCodeScanned, PlateRead, TagRead)
+_DROPPABLE = (CodeScanned, CouponScanned, NotCodeScanned, PlateRead, TagRead)
 
 
 class Inbox:

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on stderr. No pay code ever; a net catches what slips.
+"""Logs: one JSON object a line on stderr. No pay code or coupon ever; a net catches what slips.
 
 Scanned bytes and bodies are never given to a log call. Should a value still have the form of a pay
 code and stand under a key that names no number of ours, it is replaced.
@@ -14,9 +14,10 @@ from typing import Any, TextIO
 
 import structlog
 
-from tolling.paycodes import PayCode, classify
+from tolling.coupons import classify_scan
+from tolling.paycodes import NotAPayCode
 
-_RUN = re.compile(r"(?<!\d)\d{16,24}(?!\d)|hQVDUFYwM[A-Za-z0-9+/=]+")
+_RUN = re.compile(r"(?<!\d)\d{16,24}(?!\d)|hQVDUFYwM[A-Za-z0-9+/=]+|TLC1[A-Z2-7]{28}")
 _OUR_NUMBERS = frozenset({"passage_id", "out_trade_no", "boot_id", "at_ns", "chain_hash"})
 HIDDEN = "[hidden]"
 
@@ -39,7 +40,7 @@ def _hidden(found: re.Match[str]) -> str:
 
 
 def _is_code(text: str) -> bool:
-    return isinstance(classify(text.encode("ascii")), PayCode)
+    return not isinstance(classify_scan(text.encode("ascii")), NotAPayCode)
 
 
 def set_up_logs(out: TextIO | None = None) -> None:

@@ -26,9 +26,11 @@ from lane_controller.shell.codes import CodeBook
 from lane_controller.shell.logs import place_of
 from tolling import wire
 from tolling.chain import SealedRecord
+from tolling.coupons import CouponAnswer, CouponCode
 from tolling.errors import BadInputError, JournalError, SignatureError
 from tolling.ids import LaneId, PlazaId
 from tolling.messages import EnrolmentAnswer, RecordsUpload
+from tolling.paycodes import PayCode
 from tolling.signed_sets import SignedSet, Verifier, open_tariff
 from tolling.tariffs import TariffSet
 
@@ -181,7 +183,7 @@ class PlazaLink:
         match request:
             case fx.PostPayment():
                 code = self._codes.find(request.keyed_hash, at_ns=self._clock.at_ns())
-                if code is None:
+                if not isinstance(code, PayCode):
                     raise _FailedError(inp.PlazaTrouble.CODE_GONE)
                 body = wire.payment_body(request.request, code)
                 return _Http(method="POST", path="/v1/payments", body=body)
@@ -191,6 +193,15 @@ class PlazaLink:
             case fx.PostCancel():
                 path = f"/v1/payments/{request.out_trade_no}/cancel"
                 return _Http(method="POST", path=path, body=b"")
+            case fx.PostCouponReserve():
+                coupon = self._codes.find(request.keyed_hash, at_ns=self._clock.at_ns())
+                if not isinstance(coupon, CouponCode):
+                    raise _FailedError(inp.PlazaTrouble.CODE_GONE)
+                body = wire.coupon_body(request.request, coupon)
+                return _Http(method="POST", path="/v1/coupons/reserve", body=body)
+            case fx.PostCouponRelease():
+                body = wire.json_bytes(request.release)
+                return _Http(method="POST", path="/v1/coupons/release", body=body)
             case fx.PostEntryQuery():
                 body = wire.json_bytes(request.query)
                 return _Http(method="POST", path="/v1/entries", body=body)
@@ -249,6 +260,8 @@ class PlazaLink:
                 if payment.out_trade_no != request.out_trade_no:
                     raise BadInputError(where="answer of /v1/payments", what="is of another order")
                 return payment
+            case fx.PostCouponReserve() | fx.PostCouponRelease():
+                return _read_coupon(request, body)
             case fx.PostEntryQuery():
                 return wire.check(wire.entry_answer, body, where="answer of /v1/entries")
             case fx.PostRecords():
@@ -268,6 +281,15 @@ class PlazaLink:
     def _own(self, plaza: PlazaId, lane: LaneId, where: str) -> None:
         if (plaza, lane) != (self._access.plaza_id, self._access.lane_id):
             raise BadInputError(where=where, what="is of another lane")
+
+
+def _read_coupon(request: fx.PostCouponReserve | fx.PostCouponRelease, body: bytes) -> CouponAnswer:
+    where = "answer of /v1/coupons"
+    answer = wire.check(wire.coupon_answer, body, where=where)
+    asked = request.request if isinstance(request, fx.PostCouponReserve) else request.release
+    if (answer.passage_id, answer.attempt) != (asked.passage_id, asked.attempt):
+        raise BadInputError(where=where, what="is of another coupon")
+    return answer
 
 
 async def _connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:

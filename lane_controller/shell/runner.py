@@ -337,7 +337,7 @@ class LaneRunner:
         elif isinstance(unit, row.AppendRecord):
             record = json.loads(unit.record.body)
             legs = record["legs"]
-            tender = legs[0]["tender"] if legs else "none"
+            tender = legs[-1]["tender"] if legs else "none"
             # A kind is a number of the national code: few and closed.
             self._metrics.note_passage(kind=str(record["vehicle_kind"]), tender=tender)
 

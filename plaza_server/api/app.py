@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from plaza_server.api import (
     commands,
+    coupons,
     entries,
     fares,
     health,
@@ -98,7 +99,7 @@ def make_app(plaza: Plaza) -> FastAPI:
     app.state.public_rate = RateBound()
     for part in (payments, records, entries, tariffs, lanes, operators, commands, health):
         app.include_router(part.router)
-    for part in (open_orders, platforms, reconciliations, refunds):
+    for part in (coupons, open_orders, platforms, reconciliations, refunds):
         app.include_router(part.router)
     for router in (fares.router, receipts.router, receipts.pages, roots.router):
         app.include_router(router)

@@ -11,6 +11,7 @@ from plaza_server.rules.claims import RefundOrder
 from plaza_server.rules.orders import Order
 from plaza_server.rules.units import Unit
 from tolling.alarms import AlarmCode
+from tolling.coupons import CouponAnswer
 from tolling.evolve import quick
 from tolling.messages import EnrolmentAnswer, EntryAnswer, PaymentAnswer, RecordsAnswer
 
@@ -80,7 +81,7 @@ class Answer:
     """Answer a request; exactly one per request that was not dropped."""
 
     request_id: str
-    value: PaymentAnswer | RecordsAnswer | EntryAnswer | EnrolmentAnswer | Problem
+    value: PaymentAnswer | RecordsAnswer | CouponAnswer | EntryAnswer | EnrolmentAnswer | Problem
 
 
 @quick

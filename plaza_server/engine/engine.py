@@ -20,6 +20,8 @@ from plaza_server.engine.inputs import (
     CancelRequested,
     CommitFailed,
     Committed,
+    CouponAsked,
+    CouponLetGo,
     EntryAsked,
     EpochAsked,
     Input,
@@ -41,6 +43,7 @@ from plaza_server.engine.tasks import (
     ThenAlarm,
     ThenCancel,
     ThenClaim,
+    ThenCoupon,
     ThenEntry,
     ThenEpoch,
     ThenFact,
@@ -54,6 +57,7 @@ from plaza_server.engine.tasks import (
 from plaza_server.engine.waiting import Waiting
 from plaza_server.rules.breaker import Breaker
 from plaza_server.rules.claims_units import ClaimChanged
+from plaza_server.rules.coupons import ReleaseCoupon, ReserveCoupon
 from plaza_server.rules.facts import TurnDown
 from plaza_server.rules.limits import (
     ANSWER_MARGIN_MS,
@@ -84,6 +88,7 @@ from plaza_server.rules.units import (
 )
 from tolling.chain import Anchor
 from tolling.clock import NS_PER_MS
+from tolling.coupons import CouponAnswer
 from tolling.ids import LaneId, parse_out_trade_no, parse_passage_id
 from tolling.messages import EnrolmentAnswer, EntryAnswer, EntryFound, RecordsAnswer
 from tolling.orders import NextStep, ReasonCode
@@ -121,6 +126,8 @@ class PlazaEngine:
                 self._cancel(given)
             case RecordsUploaded():
                 self._take_records(given)
+            case CouponAsked() | CouponLetGo():
+                self._coupon(given)
             case EntryAsked():
                 self._waiting.open(given.request_id)
                 unit = FindEntry(query=given.query)
@@ -374,6 +381,21 @@ class PlazaEngine:
         for order in taken.orders:
             self._resolver.took(order)
 
+    def _coupon(self, given: CouponAsked | CouponLetGo) -> None:
+        self._waiting.open(given.request_id)
+        owner, at = self._desk.config.boot_id, self._desk.moment()
+        about = given.request if isinstance(given, CouponAsked) else given.release
+        wrong = self._wrong_place(about.passage_id, about.lane_id)
+        if wrong is not None:
+            self._waiting.fail(given.request_id, ProblemCode.BAD_REQUEST, wrong)
+            return
+        unit = (
+            ReserveCoupon(request=given.request, token_hash=given.token_hash, owner=owner, at=at)
+            if isinstance(given, CouponAsked)
+            else ReleaseCoupon(release=given.release, owner=owner, at=at)
+        )
+        self._desk.commit(unit, ThenCoupon(request_id=given.request_id))
+
     def _give_epoch(self, given: EpochAsked) -> None:
         """Answer a lane's heartbeat, from memory where no other process can move its chain.
 
@@ -424,6 +446,9 @@ class PlazaEngine:
             case ThenRecords():
                 assert result is None or isinstance(result, RecordsTaken)
                 self._records_taken(then.request_id, result)
+            case ThenCoupon():
+                assert isinstance(result, CouponAnswer)
+                self._waiting.answer(then.request_id, result)
             case ThenEntry():
                 assert result is None or isinstance(result, EntryFound)
                 self._waiting.answer(then.request_id, EntryAnswer(entry=result))
@@ -450,7 +475,7 @@ class PlazaEngine:
             case ThenOpen():
                 self._desk.emit(ForgetCode(request_id=then.request_id))
                 self._fail_store(then.request_id)
-            case ThenCancel() | ThenRecords() | ThenEntry() | ThenEpoch():
+            case ThenCancel() | ThenRecords() | ThenCoupon() | ThenEntry() | ThenEpoch():
                 self._fail_store(then.request_id)
             case ThenRead():
                 self._fail_store(then.waiter.request_id)
@@ -478,6 +503,7 @@ class PlazaEngine:
         self._desk.commit(unit, ThenSweep())
 
     def _swept(self, swept: Swept) -> None:
+        self._desk.alarms(swept.alarms)
         for order in swept.taken:
             self._resolver.took(order)
         for work in swept.claims:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from plaza_server.rules.outcomes import PlatformOutcome
 from tolling.clock import WallTime
+from tolling.coupons import CouponRelease, CouponRequest
 from tolling.evolve import quick
 from tolling.ids import LaneId, OutTradeNo
 from tolling.messages import EntryQuery, PaymentRequest, RecordsUpload
@@ -68,6 +69,24 @@ class RecordsUploaded(_Input):
     request_id: str
     lane_id: LaneId
     upload: RecordsUpload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CouponAsked(_Input):
+    """POST /v1/coupons/reserve, checked at the edge."""
+
+    request_id: str
+    request: CouponRequest
+    token_hash: str
+    """Of the coupon's text, which stays outside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CouponLetGo(_Input):
+    """POST /v1/coupons/release."""
+
+    request_id: str
+    release: CouponRelease
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +170,8 @@ Input = (
     | PaymentPolled
     | CancelRequested
     | RecordsUploaded
+    | CouponAsked
+    | CouponLetGo
     | EntryAsked
     | EpochAsked
     | RequestDropped

@@ -123,6 +123,13 @@ class ThenRecords:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ThenCoupon:
+    """A coupon was reserved or let go, or why it was not was found out."""
+
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ThenEntry:
     """An entry was looked up."""
 
@@ -163,6 +170,7 @@ Then = (
     | ThenRead
     | ThenAdopt
     | ThenRecords
+    | ThenCoupon
     | ThenEntry
     | ThenEpoch
     | ThenSweep

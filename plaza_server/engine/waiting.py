@@ -14,6 +14,7 @@ from plaza_server.rules.limits import (
 from plaza_server.rules.orders import answer_of
 from plaza_server.rules.schedule import Trail, is_settled, since_sent_ms
 from tolling.clock import NS_PER_MS
+from tolling.coupons import CouponAnswer
 from tolling.messages import EnrolmentAnswer, EntryAnswer, PaymentAnswer, RecordsAnswer
 from tolling.orders import OrderState
 
@@ -84,7 +85,9 @@ class Waiting:
     def answer(
         self,
         request_id: str,
-        value: PaymentAnswer | RecordsAnswer | EntryAnswer | EnrolmentAnswer | Problem,
+        value: (
+            PaymentAnswer | RecordsAnswer | CouponAnswer | EntryAnswer | EnrolmentAnswer | Problem
+        ),
     ) -> None:
         """Answer a request, if it still is open."""
         if self.drop(request_id):

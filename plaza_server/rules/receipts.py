@@ -152,8 +152,8 @@ class ReceiptView:
 
     @property
     def refunded_whole(self) -> bool:
-        """Whether nothing of the toll is left."""
-        return self.refunded_fen >= self.receipt.toll_fen
+        """Whether nothing of the toll is left; of one a coupon covered nothing was paid at all."""
+        return self.refunded_fen >= self.receipt.toll_fen > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from plaza_server.rules.bill_units import BillUnit
 from plaza_server.rules.claims_units import ApplyClaim, ClaimUnit, ClaimWork
+from plaza_server.rules.coupons import CouponUnit, ReleaseCoupon, ReserveCoupon
 from plaza_server.rules.facts import OrderFact, TurnDown
 from plaza_server.rules.merkle_log import AddRoot
 from plaza_server.rules.orders import AlarmNote, Moment, Order
@@ -142,6 +143,8 @@ class Swept:
     """Numbers and versions of the unfinished orders this process had before."""
     claims: tuple[ClaimWork, ...] = ()
     """Every claim this process has to work on from now on."""
+    alarms: tuple[AlarmNote, ...] = ()
+    """Of coupons that wait for their record for a day; only those newly raised."""
 
 
 # ---- records ----
@@ -220,6 +223,8 @@ EngineUnit = (
     | GiveEpoch
     | NoteAlarm
     | ApplyClaim
+    | ReserveCoupon
+    | ReleaseCoupon
 )
 
 
@@ -299,4 +304,4 @@ class EndCommand:
 AdminUnit = (
     AddLane | AddEntry | PutSet | AddOperator | LogCommand | EndCommand | MoveReceipt | AddRoot
 )
-Unit = EngineUnit | AdminUnit | BillUnit | ClaimUnit
+Unit = EngineUnit | AdminUnit | BillUnit | ClaimUnit | CouponUnit

@@ -55,6 +55,7 @@ from plaza_server.shell.committer import CommitGroup, Committer, Done, GroupResu
 from plaza_server.shell.metrics import Metrics
 from tolling.alarms import AlarmCode
 from tolling.clock import NS_PER_MS, NS_PER_S, WallTime
+from tolling.coupons import CouponAnswer
 from tolling.ids import BootId
 from tolling.messages import (
     EnrolmentAnswer,
@@ -82,7 +83,7 @@ class Crashed:
 
 
 Answered: TypeAlias = (
-    PaymentAnswer | RecordsAnswer | EntryAnswer | EnrolmentAnswer | Problem | Crashed
+    PaymentAnswer | RecordsAnswer | CouponAnswer | EntryAnswer | EnrolmentAnswer | Problem | Crashed
 )
 MakeInput: TypeAlias = Callable[[str, int, WallTime], Input]
 """(request_id, at_ns, wall) -> the request as an input of the engine."""

@@ -8,6 +8,7 @@ from plaza_server.rules.orders import AlarmNote, Order
 from plaza_server.rules.records import open_record, place_of, settle
 from plaza_server.rules.units import AddLane, GiveEpoch, RecordsTaken, TakeRecords
 from plaza_server.store import tables as t
+from plaza_server.store.coupon_units import settle_coupons
 from plaza_server.store.prepared import Prepared
 from plaza_server.store.receipt_units import issue
 from plaza_server.store.rows import order_of
@@ -199,7 +200,10 @@ def _settle(
         work.add_transfer(transfer, unit.at, owner=unit.lease.owner)
     for difference in settled.unbooked:
         work.note_difference(difference, unit.at, place)
-    for note in settled.alarms:
+    payee = unit.payee or record.plaza_id
+    owner = unit.lease.owner
+    strange = settle_coupons(work, record, place, owner=owner, at=unit.at, payee=payee)
+    for note in (*settled.alarms, *(() if strange is None else (strange,))):
         if work.note_alarm(note, unit.at.wall_ms):
             alarms.append(note)
 

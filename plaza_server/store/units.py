@@ -17,12 +17,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from plaza_server.rules import units as u
 from plaza_server.rules.bill_units import EndReconciliation, ImportBill, LookAtNumbers
 from plaza_server.rules.claims_units import ApplyClaim, AskRefund, DecideClaim
+from plaza_server.rules.coupons import ImportCoupons, ReleaseCoupon, ReserveCoupon
 from plaza_server.rules.merkle_log import AddRoot
 from plaza_server.rules.receipts import MoveReceipt
 from plaza_server.store import (
     admin_units,
     bill_units,
     claim_units,
+    coupon_units,
     order_units,
     receipt_log,
     receipt_units,
@@ -57,6 +59,9 @@ _FUNCTIONS: dict[type[Any], Callable[[Work, Any], object]] = {
     AskRefund: claim_units.ask_refund,
     DecideClaim: claim_units.decide_claim,
     ApplyClaim: claim_units.apply_to_claim,
+    ReserveCoupon: coupon_units.reserve_coupon,
+    ReleaseCoupon: coupon_units.release_coupon,
+    ImportCoupons: coupon_units.import_coupons,
     MoveReceipt: receipt_units.move_receipt,
     AddRoot: receipt_log.add_root,
 }

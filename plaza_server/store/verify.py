@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from plaza_server.rules.coupons import coupon_bookings
 from plaza_server.rules.ledger_chain import StreamHead, stream_start
 from plaza_server.rules.records import local_legs, open_record, place_of
 from plaza_server.rules.verify import (
@@ -270,7 +271,10 @@ def _legs(connection: sa.Connection, good: list[SealedRecord], proved: Proved) -
             opened.append((place_of(sealed), open_record(sealed)))
         except BadInputError as error:
             yield BadRow(rule="M6", table="records", key=place_of(sealed), what=error.what)
-    legs = {place: local_legs(record, place, record.plaza_id) for place, record in opened}
+    legs = {
+        place: local_legs(record, place, record.plaza_id) + coupon_bookings(record, record.plaza_id)
+        for place, record in opened
+    }
     named: dict[str, dict[str, int]] = {
         place: {leg.out_trade_no: leg.amount_fen for leg in record.legs if leg.out_trade_no}
         for place, record in opened

@@ -54,6 +54,35 @@ CAUSES: dict[str, Cause] = {
             " WHERE s.claimed > o.captured_fen - o.refunded_fen ORDER BY 1"
         ),
     ),
+    "coupon": Cause(
+        table="coupon_holds",
+        without_cause=sa.text(
+            "SELECT x.transfer_id FROM transfers x LEFT JOIN coupon_holds h"
+            " ON x.amount_fen = h.amount_fen"
+            " AND (x.transfer_id = 'coupon/' || h.hold_id || '/hold'"
+            " OR x.transfer_id = 'coupon/' || h.hold_id || '/end' AND h.state <> 'reserved'"
+            " OR x.transfer_id = 'coupon/' || h.coupon_no || '/revenue' AND h.state = 'consumed')"
+            " WHERE x.transfer_id LIKE 'coupon/%' AND h.hold_id IS NULL ORDER BY 1"
+        ),
+        not_booked=sa.text(
+            "SELECT h.hold_id FROM coupon_holds h"
+            " LEFT JOIN transfers p ON p.transfer_id = 'coupon/' || h.hold_id || '/hold'"
+            " AND p.kind = 'pending' AND p.debit = 'coupon' AND p.credit = 'suspense'"
+            " AND p.amount_fen = h.amount_fen"
+            " LEFT JOIN transfers e ON e.transfer_id = 'coupon/' || h.hold_id || '/end'"
+            " AND e.kind = CASE h.state WHEN 'consumed' THEN 'post' ELSE 'void' END"
+            " LEFT JOIN transfers r ON r.transfer_id = 'coupon/' || h.coupon_no || '/revenue'"
+            " AND r.kind = 'posted' AND r.debit = 'suspense' AND r.amount_fen = h.amount_fen"
+            " WHERE h.coupon_no IS NOT NULL AND (p.transfer_id IS NULL"
+            " OR (h.state = 'reserved' AND e.transfer_id IS NOT NULL)"
+            " OR (h.state <> 'reserved' AND e.transfer_id IS NULL)"
+            " OR (h.state = 'consumed' AND r.transfer_id IS NULL))"
+            " UNION SELECT c.coupon_no FROM coupons c WHERE c.state <> COALESCE((SELECT"
+            " CASE MAX(CASE h.state WHEN 'consumed' THEN 2 WHEN 'reserved' THEN 1 ELSE 0 END)"
+            " WHEN 2 THEN 'consumed' WHEN 1 THEN 'reserved' ELSE 'offered' END"
+            " FROM coupon_holds h WHERE h.coupon_no = c.coupon_no), 'offered') ORDER BY 1"
+        ),
+    ),
     "bill": Cause(
         table="bill_postings",
         without_cause=sa.text(

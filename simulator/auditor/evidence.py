@@ -99,6 +99,27 @@ class AuditedClaim:
 
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditedCoupon:
+    """One coupon as its issuer made it."""
+
+    coupon_no: str
+    fixed_fen: int
+    """What it takes off; 0 where it takes off a share."""
+    off_rate: int
+    """Basis points; 0 where it takes off an amount."""
+    good: bool
+    """It was good for the whole run; else at no time of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CouponRow:
+    """One row of the plaza's coupons, by plain SQL."""
+
+    coupon_no: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tapped:
     """One message or answer seen on a wire."""
 
@@ -203,3 +224,6 @@ class Evidence:
     """None: people's orders were not written down."""
     claims: tuple[AuditedClaim, ...] = ()
     """Money of settled passages somebody asked back."""
+    coupons: tuple[AuditedCoupon, ...] = ()
+    """What issuers made; empty where their copy is not there: values are not judged."""
+    coupon_rows: tuple[CouponRow, ...] = ()

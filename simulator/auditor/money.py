@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from simulator.auditor.alike import alike
+from simulator.auditor.coupons import m1_coupons
 from simulator.auditor.evidence import AuditedRecord, DriverStory, Evidence, Tapped
 from simulator.auditor.prices import m1_prices
 from simulator.auditor.twice import m1_twice
@@ -66,6 +67,7 @@ def m1_legs(seen: Evidence) -> Iterator[str]:
         if times > 1:
             yield f"order {number} is named by {times} legs"
     yield from m1_prices(seen, bodies(seen.plaza_records))
+    yield from m1_coupons(seen, bodies(seen.plaza_records))
     if not seen.at_rest:
         return
     books = {trade.out_trade_no: trade for trade in seen.trades}

@@ -17,6 +17,7 @@ from simulator.canaries import lane, plaza
 from simulator.canaries.planting import Canary, Plant
 from simulator.canaries.worlds import (
     CHANGES_AND_CONFIRMS,
+    REFUSED_AND_OFF,
     display_gone,
     lane_dies,
     link_lossy,
@@ -107,6 +108,7 @@ _ALL = (
         world(CHANGES_AND_CONFIRMS, faults=lambda seed: (_FAILS_CANCEL,)),
         "M2",
     ),
+    _canary(plaza.coupon_consumed_on_a_refused_order, world(REFUSED_AND_OFF), "M1"),
     _canary(plaza.query_impatient_for_ever, world("needs_password", latency_ms=2_200), "M2"),
 )
 

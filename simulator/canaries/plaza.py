@@ -14,17 +14,20 @@ from plaza_server.platforms.alipay.codec import AlipayCodec
 from plaza_server.platforms.calls import PlatformOrder
 from plaza_server.platforms.unionpay.codec import UnionpayCodec
 from plaza_server.platforms.wechat.codec import WechatCodec
-from plaza_server.rules import orders, schedule
+from plaza_server.rules import coupons, orders, schedule
+from plaza_server.rules.coupons import Hold
 from plaza_server.rules.facts import OrderFact, QueryAnswered, RefundStarted
 from plaza_server.rules.limits import QUERY_DEADLINE_MS, SECOND_QUERY_AFTER_MS
 from plaza_server.rules.order_table import OrderEvent
 from plaza_server.rules.orders import Order
 from plaza_server.rules.outcomes import Closed, Paid, PayOutcome, Refused, Unknown
 from plaza_server.rules.schedule import Planned, Step, Trail
+from plaza_server.store import coupon_units
 from simulator.canaries.planting import replaced
 from tolling.chain import anchor_of
 from tolling.messages import RecordsAnswer
 from tolling.orders import NextStep, ReasonCode
+from tolling.records import PassageRecord
 
 DAY_MS = 86_400_000
 
@@ -130,3 +133,13 @@ def query_impatient_for_ever() -> AbstractContextManager[None]:
         return QUERY_DEADLINE_MS
 
     return replaced(schedule, "query_deadline_ms", query_deadline_ms)
+
+
+def coupon_consumed_on_a_refused_order() -> AbstractContextManager[None]:
+    """A coupon counts as used up where an order of its passage was refused and nothing paid."""
+    honest = coupons.names
+
+    def names(record: PassageRecord, hold: Hold) -> bool:
+        return honest(record, hold) or bool(record.orders and not record.legs)
+
+    return replaced(coupon_units, "names", names)

@@ -34,6 +34,11 @@ CHANGES_AND_CONFIRMS = replace(
 )
 """Asks for cash, and enters the password all the same."""
 
+REFUSED_AND_OFF = replace(
+    BEHAVIOURS["coupon_no_balance"], name="refused_and_off", drives_off_us=1_500_000
+)
+"""Holds up a coupon, has no money on the phone, and drives off."""
+
 
 def world(
     *names: str | Behaviour,

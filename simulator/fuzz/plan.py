@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from random import Random
 from typing import Any
 
-from simulator.people import BEHAVIOURS, EVERYDAY_MIX, UNRULY_MIX
+from simulator.people import BEHAVIOURS, COUPON_KINDS, EVERYDAY_MIX, UNRULY_MIX
 from simulator.plant import PowerFail
 from simulator.world.build import WorldConfig, lane_ids
 from simulator.world.faults import DeviceTroubleAt, WorldFault, kind_of, lane_name
@@ -22,7 +22,7 @@ from simulator.world.platforms import ALL_WALLETS, PLATFORM_OF
 from simulator.world.site import Car
 from simulator.world.streams import Streams
 from simulator.world.swarm import draw_faults
-from simulator.world.traffic import draw_cars
+from simulator.world.traffic import draw_cars, hand_out_coupons
 from tolling.paycodes import Wallet
 
 LANES = (2, 3)
@@ -49,6 +49,8 @@ WALLETS = (
 """On the drivers' phones, in turn; only their platforms exist."""
 ODD_PERMILLE = (0, 40, 150)
 """Of the vehicles: motorcycles, lorries with a trailer on a bar."""
+COUPON_PERMILLE = (0, 100, 350)
+"""Of the drivers hold a coupon up before they pay."""
 TAIL_MS = 20_000
 """Faults begin until so long after the last vehicle is due."""
 REDRAW_STRIDE = 1_000_003
@@ -136,6 +138,9 @@ def plan(seed: int, picks: Picks = ALL) -> WorldConfig:
         odd_permille=odd_permille,
         odd_dice=streams.of("odd vehicles"),
     )
+    coupon_dice = streams.of("coupons")
+    permille = COUPON_PERMILLE[coupon_dice.randrange(len(COUPON_PERMILLE))]
+    cars = hand_out_coupons(cars, coupon_dice, permille)
     until_ms = max((car.arrives_us // 1_000 for car in cars), default=0) + TAIL_MS
     whole = WorldConfig(
         lanes=lanes,
@@ -162,7 +167,8 @@ def _mix(dice: Random) -> dict[str, int]:
     if kind < 6:
         return dict(UNRULY_MIX)
     # A few kinds of drivers, each often, among such as pay.
-    names = dice.sample(sorted(BEHAVIOURS), 3 + dice.randrange(5))
+    usual = sorted(set(BEHAVIOURS) - set(COUPON_KINDS))
+    names = dice.sample(usual, 3 + dice.randrange(5))
     return {"phone_ok": 10, **{name: 2 + dice.randrange(10) for name in names}}
 
 
@@ -302,7 +308,8 @@ def _many(count: int, what: str) -> str:
 
 
 def _driver(car: Car) -> str:
-    return f"{car.vehicle.vehicle_id} {car.behaviour.name} (lane {car.lane_id})"
+    coupon = "" if car.behaviour.coupon is None else f" with a {car.behaviour.coupon} coupon"
+    return f"{car.vehicle.vehicle_id} {car.behaviour.name}{coupon} (lane {car.lane_id})"
 
 
 def fault_text(fault: WorldFault) -> str:

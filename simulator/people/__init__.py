@@ -11,10 +11,12 @@ from simulator.people.attendant import (
 )
 from simulator.people.behaviours import (
     BEHAVIOURS,
+    COUPON_KINDS,
     EVERYDAY_MIX,
     UNRULY_MIX,
     Behaviour,
     CodeKind,
+    CouponKind,
     Leaving,
     WalletWill,
     Wish,
@@ -37,6 +39,7 @@ from simulator.people.signals import (
     Percept,
     Queued,
     ShowCode,
+    ShowCoupon,
     TakenBy,
     Wake,
     Woken,
@@ -44,6 +47,7 @@ from simulator.people.signals import (
 
 __all__ = [
     "BEHAVIOURS",
+    "COUPON_KINDS",
     "EVERYDAY_MIX",
     "UNRULY_MIX",
     "AskCash",
@@ -57,6 +61,7 @@ __all__ = [
     "CashBegin",
     "CashTaken",
     "CodeKind",
+    "CouponKind",
     "Dice",
     "DriveOn",
     "Driver",
@@ -71,6 +76,7 @@ __all__ = [
     "Queued",
     "Seen",
     "ShowCode",
+    "ShowCoupon",
     "TakeMoney",
     "TakenBy",
     "Told",

@@ -44,6 +44,22 @@ class CodeKind(StrEnum):
     """A bus code, a parcel label: no pay code."""
 
 
+class CouponKind(StrEnum):
+    """What coupon a driver holds up before he pays."""
+
+    FIXED = "fixed"
+    """An amount off."""
+    PERCENT = "percent"
+    """A tenth off."""
+    WHOLE = "whole"
+    """More than any toll."""
+    SHARED = "shared"
+    """One coupon in the pictures of many phones: good for whoever comes first."""
+    EXPIRED = "expired"
+    FORGED = "forged"
+    """Nobody issued it."""
+
+
 class WalletWill(StrEnum):
     """What the phone's owner does when the platform asks, in the platforms' common words."""
 
@@ -106,6 +122,13 @@ class Behaviour:
     drives_off_us: int | None = None
     """From holding up the phone to driving off, boom or no boom."""
 
+    coupon: CouponKind | None = None
+    """Held up before anything is paid."""
+    pays_later_us: int = 2_500_000
+    """From holding up the coupon to the phone, or to asking for cash."""
+    tag_balance_fen: int = 50_000
+    """On the tag, where there is one."""
+
     def __post_init__(self) -> None:
         assert self.tries_max >= 1, "a driver tries once at the least"
         assert self.patience_us > 0, "patience: above 0"
@@ -145,6 +168,21 @@ BEHAVIOURS: dict[str, Behaviour] = {
             will=WalletWill.CONFIRMS,
             confirm_us=4 * _S,
             drives_off_us=1_500_000,
+        ),
+        Behaviour(name="coupon_fixed", coupon=CouponKind.FIXED),
+        Behaviour(name="coupon_percent", coupon=CouponKind.PERCENT),
+        Behaviour(name="coupon_whole", coupon=CouponKind.WHOLE),
+        Behaviour(name="coupon_shared", coupon=CouponKind.SHARED),
+        Behaviour(name="coupon_expired", coupon=CouponKind.EXPIRED),
+        Behaviour(name="coupon_forged", coupon=CouponKind.FORGED),
+        Behaviour(name="coupon_cash", coupon=CouponKind.FIXED, wish=Wish.CASH),
+        Behaviour(name="coupon_in_a_hurry", coupon=CouponKind.FIXED, pays_later_us=300_000),
+        Behaviour(name="coupon_no_balance", coupon=CouponKind.FIXED, will=WalletWill.BALANCE_SHORT),
+        Behaviour(
+            name="coupon_backs_out",
+            coupon=CouponKind.FIXED,
+            pays_later_us=3 * _S,
+            leaving=Leaving.PAYS_AND_BACKS_OUT,
         ),
     )
 }
@@ -188,6 +226,9 @@ UNRULY_MIX: dict[str, int] = {
     "pays_after_leaving": 2,
 }
 """Every trouble a driver can make, often enough to be seen in a few hundred cars."""
+
+COUPON_KINDS = tuple(name for name in BEHAVIOURS if name.startswith("coupon_"))
+"""Kinds of drivers with a coupon, in the order above."""
 
 
 def paced(behaviour: Behaviour, percent: int) -> Behaviour:

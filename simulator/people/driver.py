@@ -24,13 +24,14 @@ from simulator.people.signals import (
     Percept,
     Queued,
     ShowCode,
+    ShowCoupon,
     TakenBy,
     Wake,
     Woken,
 )
 from tolling.pictures import PictureKind
 
-OFFER, AGAIN, ASK_CASH, GO, BACK, IMPATIENT, MOVE_ON, SECOND, DRIVE_OFF = (
+OFFER, AGAIN, ASK_CASH, GO, BACK, IMPATIENT, MOVE_ON, SECOND, DRIVE_OFF, COUPON = (
     "offer",
     "again",
     "ask_cash",
@@ -40,13 +41,16 @@ OFFER, AGAIN, ASK_CASH, GO, BACK, IMPATIENT, MOVE_ON, SECOND, DRIVE_OFF = (
     "move_on",
     "second",
     "drive_off",
+    "coupon",
 )
 """The driver's timers."""
 BACK_OUT_TRIES = 5
 BACK_OUT_AGAIN_US = 2_000_000
 MEMORY_MAX = 256
 """Pictures one driver remembers; of a display that flickers on, only the first."""
-_ASKS = (PictureKind.TOLL, PictureKind.NEW_CODE)
+_NO_COUPON = (PictureKind.COUPON_REFUSED, PictureKind.COUPON_OFF)
+"""The toll stands as it was."""
+_ASKS = (PictureKind.TOLL, PictureKind.NEW_CODE, *_NO_COUPON)
 """The toll is due; a wrong scan may have come before the driver looked up."""
 _FREED = (PictureKind.PAID, PictureKind.FREE)
 
@@ -97,6 +101,7 @@ class Driver:
         self._look: Looks | None = None
         self._rose_for_me = False
         self._offered = False
+        self._coupon_shown = False
         self._tries = 0
         self._toll_fen: int | None = None
         self._back_tries = 0
@@ -202,7 +207,8 @@ class Driver:
         if kind in _ASKS and not self._offered:
             self._offered = True
             if behaviour.leaving is Leaving.BACKS_OUT and self._back_tries < BACK_OUT_TRIES:
-                return (Wake(timer=BACK, at_us=at_us + self._react()),)
+                first = at_us + self._react()
+                return (*self._coupon(first), Wake(timer=BACK, at_us=first + self._coupon_takes()))
             return self._begin_paying(at_us)
         if kind is PictureKind.NEW_CODE and self._tries > 0:
             enough = self._tries >= behaviour.tries_max
@@ -212,8 +218,21 @@ class Driver:
             return (Wake(timer=ASK_CASH, at_us=at_us + self._react()),)
         return ()
 
+    def _coupon(self, at_us: int) -> tuple[Intent, ...]:
+        """Return the wish to hold up the coupon, where there is one."""
+        none = self.behaviour.coupon is None or self._coupon_shown
+        return () if none else (Wake(timer=COUPON, at_us=at_us),)
+
+    def _coupon_takes(self) -> int:
+        none = self.behaviour.coupon is None or self._coupon_shown
+        return 0 if none else self.behaviour.pays_later_us
+
     def _begin_paying(self, at_us: int) -> tuple[Intent, ...]:
-        first = at_us + self._react()
+        shows = at_us + self._react()
+        first = shows + self._coupon_takes()
+        return (*self._coupon(shows), *self._pay_from(first))
+
+    def _pay_from(self, first: int) -> tuple[Intent, ...]:
         patience = Wake(timer=IMPATIENT, at_us=first + self.behaviour.patience_us)
         if self.behaviour.wish is Wish.CASH:
             return (Wake(timer=ASK_CASH, at_us=first),)
@@ -253,6 +272,9 @@ class Driver:
             return (BackOut(),)
         if self._going or self._asked_cash_us is not None:
             return ()
+        if timer == COUPON:
+            self._coupon_shown = True
+            return (ShowCoupon(),)
         if timer == DRIVE_OFF:
             self._going, self._went_us = True, at_us
             return (DriveOn(),)
@@ -264,7 +286,8 @@ class Driver:
         if timer == AGAIN:
             return self._again(at_us)
         assert timer in (ASK_CASH, IMPATIENT), f"unknown timer {timer}"
-        if timer == ASK_CASH or not self._paid_by_display():
+        settled = self._paid_by_display()
+        if not settled or (timer == ASK_CASH and not self._coupon_shown):
             self._asked_cash_us = at_us
             return (AskCash(toll_fen=self._toll_fen),)
         return ()
@@ -275,7 +298,7 @@ class Driver:
     def _again(self, at_us: int) -> tuple[Intent, ...]:
         """The phone was held up a while ago; see whether anything came of it."""
         kind = None if self._look is None else self._look.display.kind
-        if kind not in (PictureKind.TOLL, PictureKind.NEW_CODE, None):
+        if kind not in (*_ASKS, None):
             return ()
         if self._tries >= self.behaviour.tries_max:
             return (Wake(timer=ASK_CASH, at_us=at_us + self._react()),)

@@ -96,6 +96,11 @@ class ShowCode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShowCoupon:
+    """Hold the coupon before the scanner now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AskCash:
     """Ask the attendant to take cash."""
 
@@ -125,4 +130,4 @@ class Wake:
     at_us: int
 
 
-Intent = ShowCode | AskCash | DriveOn | BackOut | Wake
+Intent = ShowCode | ShowCoupon | AskCash | DriveOn | BackOut | Wake

@@ -43,6 +43,7 @@ _HELD = frozenset(
     for account in ("clearing", "fees", "differences")
     for platform in ("alipay", "wechat", "unionpay")
 )
+COUPON_STATES = ("offered", "reserved", "consumed")
 CORE_FAULT = AlarmCode.CORE_FAULT.value
 """An assertion failed inside a lane: never expected unless a file says so."""
 
@@ -75,7 +76,7 @@ class Expectations:
     """Vehicles that left the lane; None: all of them."""
     at_rest: bool = True
     tenders: Mapping[str, int] | None = None
-    """Records by the tender of their first leg, ``none`` among them; others are 0."""
+    """Records by the tender of their last leg, ``none`` among them; others are 0."""
     orders: Mapping[str, int] | None = None
     """Orders by state; others are 0."""
     ends: Mapping[str, int] | None = None
@@ -90,6 +91,10 @@ class Expectations:
     """Captured and not refunded, by the platform's books."""
     cash_fen: int | None = None
     """That drivers gave and did not get back."""
+    coupons: Mapping[str, int] | None = None
+    """Coupons at the plaza by state; others are 0."""
+    coupon_fen: int | None = None
+    """That coupons took off, by the sealed records."""
     shown: tuple[Shown, ...] = ()
     never_shown: tuple[Shown, ...] = ()
     alarms: tuple[str, ...] = ()
@@ -166,6 +171,8 @@ _KEYS = {
     "refunded_fen": Key(shape=_FEN, default=None),
     "kept_fen": Key(shape=_FEN, default=None, about="captured less refunded"),
     "cash_fen": Key(shape=_FEN, default=None),
+    "coupons": Key(shape=_counts(COUPON_STATES, "state"), default=None),
+    "coupon_fen": Key(shape=_FEN, default=None),
     "shown": Key(shape=ListOf(item=_SHOWN), default=()),
     "never_shown": Key(shape=ListOf(item=_SHOWN), default=()),
     "alarms": Key(shape=ListOf(item=_ALARM), default=(), about="raised at least once"),
@@ -249,10 +256,11 @@ def _people(expected: Expectations, came: Came) -> Iterator[Checked]:
 def _books(expected: Expectations, came: Came) -> Iterator[Checked]:
     seen = came.evidence
     bodies = [json.loads(record.body) for record in seen.plaza_records]
-    tenders = Counter(body["legs"][0]["tender"] if body["legs"] else NO_TENDER for body in bodies)
+    tenders = Counter(body["legs"][-1]["tender"] if body["legs"] else NO_TENDER for body in bodies)
     counted: list[tuple[str, Mapping[str, int] | None, Counter[str]]] = [
         ("tenders", expected.tenders, tenders),
         ("orders", expected.orders, Counter(order.state for order in seen.orders)),
+        ("coupons", expected.coupons, Counter(row.state for row in seen.coupon_rows)),
         ("ends", expected.ends, Counter(body["end"] for body in bodies)),
         (
             "unpaid",
@@ -267,7 +275,10 @@ def _books(expected: Expectations, came: Came) -> Iterator[Checked]:
             yield Checked(what=what, ok=some == dict(found), seen=_table(found))
     captured = sum(trade.captured_fen for trade in seen.trades)
     refunded = sum(trade.refunded_fen for trade in seen.trades)
+    legs = [leg for body in bodies for leg in body["legs"]]
+    coupon_fen = sum(leg["amount_fen"] for leg in legs if leg["tender"] == Tender.COUPON)
     sums = [
+        ("coupons took off", expected.coupon_fen, coupon_fen, " fen"),
         ("records at the plaza", expected.records, len(bodies), ""),
         ("captured", expected.captured_fen, captured, " fen"),
         ("refunded", expected.refunded_fen, refunded, " fen"),

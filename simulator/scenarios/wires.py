@@ -42,6 +42,7 @@ from simulator.stack.stack import Stack
 from simulator.world.bills import PLATFORM as ALIPAY
 from simulator.world.bills import BillCame
 from simulator.world.build import WorldConfig, lane_ids
+from simulator.world.coupons import Coupons
 from simulator.world.site import Car
 from simulator.world.streams import Streams
 from simulator.world.traffic import draw_cars, make_tariff
@@ -226,7 +227,10 @@ class _Player:
     ) -> None:
         self._stack = stack
         self._config = config
+        self._seed = seed
         self._cars = cars_of(config, seed)
+        self._coupons: dict[int, str] = {}
+        """Texts by vehicle."""
         self._deeds = deeds
         self._notes = notes
         self._due: list[tuple[int, int, Callable[[], object]]] = []
@@ -241,6 +245,7 @@ class _Player:
     def set_cars(self) -> None:
         """Tell the plaza where they entered, and have them come at their times."""
         entered_ms = time.time_ns() // 1_000_000 - HOUR_MS
+        self._issue_coupons(entered_ms + HOUR_MS)
         for car in self._cars:
             number, plate = int(car.vehicle.vehicle_id), car.vehicle.plate
             if car.entry is not None and plate is not None:
@@ -252,6 +257,17 @@ class _Player:
                 }
                 self._stack.ask_plaza("PUT", f"/v1/entries/scenario-{number}", body)
             self._at(car.arrives_us, partial(self._arrive, car, self._vehicle(car, entered_ms)))
+
+    def _issue_coupons(self, now_ms: int) -> None:
+        """Tell the plaza of every coupon a driver will hold up."""
+        coupons = Coupons(self._seed, now_ms)
+        for car in self._cars:
+            if car.behaviour.coupon is not None:
+                number = int(car.vehicle.vehicle_id)
+                coupons.issue(number, car.behaviour.coupon)
+                self._coupons[number] = coupons.text_of(number)
+        if coupons.issued:
+            self._stack.ask_plaza("POST", "/v1/coupons", coupons.issuer_file())
 
     def _vehicle(self, car: Car, entered_ms: int) -> dict[str, Any]:
         """Return the body of POST /vehicles for a car; note what it cannot say."""
@@ -269,6 +285,8 @@ class _Player:
             "no_plate": vehicle.plate is None,
             "wallet": wallets[number % len(wallets)].value,
         }
+        if number in self._coupons:
+            body["coupon"] = self._coupons[number]
         if vehicle.plate is not None:
             body["plate"] = vehicle.plate.text
         if car.entry is not None:

@@ -65,6 +65,8 @@ class VehicleBody(_Strict):
     entry: EntryBody | None = None
     tag_balance_fen: Annotated[int, Field(ge=0, le=10_000_000)] | None = None
     wallet: Wallet | None = None
+    coupon: Annotated[str, Field(pattern=r"^TLC1[A-Z2-7]{28}$")] | None = None
+    """The text of the coupon on the driver's phone, where his kind has one."""
 
 
 class TrafficBody(_Strict):
@@ -233,6 +235,7 @@ class Control:
             entry=entry,
             tag_balance_fen=body.tag_balance_fen,
             wallet=body.wallet,
+            coupon=body.coupon,
         )
         return _json({"vehicle_id": int(number)}, status=201)
 

@@ -32,6 +32,7 @@ from simulator.people import (
     Percept,
     Queued,
     ShowCode,
+    ShowCoupon,
     TakeMoney,
     TakenBy,
     Wake,
@@ -51,7 +52,6 @@ from tolling.paycodes import Wallet
 
 STALL_MM = 1_000
 """A stalling driver's front stands this far behind the boom line."""
-TAG_BALANCE_FEN = 50_000
 
 
 class _Person:
@@ -125,11 +125,13 @@ class Crowd:
         behaviour: Behaviour,
         *,
         entry: EntryFound | None = None,
-        tag_balance_fen: int = TAG_BALANCE_FEN,
+        tag_balance_fen: int | None = None,
         wallet: Wallet | None = None,
+        coupon: str | None = None,
     ) -> None:
         """Bring a vehicle with its driver to *lane*; *entry*: what its tag and ticket know.
-        *wallet*: on his phone; None: the next in turn."""
+        *wallet*: on his phone; None: the next in turn. *tag_balance_fen*: None: his kind's.
+        *coupon*: its text."""
         number = int(vehicle.vehicle_id)
         plate = vehicle.plate
         driver = Driver(
@@ -140,12 +142,13 @@ class Crowd:
         )
         tag = None
         if driver.has_tag:
-            tag = Tag(
-                tag_id=f"TAG{number:013d}", balance_fen=tag_balance_fen, plate=plate, entry=entry
-            )
+            balance_fen = behaviour.tag_balance_fen if tag_balance_fen is None else tag_balance_fen
+            tag = Tag(tag_id=f"TAG{number:013d}", balance_fen=balance_fen, plate=plate, entry=entry)
         person = _Person(driver, lane, vehicle, tag, entry)
         if wallet is not None:
             self._phones.carries(person.buyer, wallet)
+        if behaviour.coupon is not None:
+            self._phones.keeps_coupon(person.buyer, coupon)
         self._people[number] = person
         self._road.plant.arrive(lane, vehicle, self._road.now_us())
         self._road.touched()
@@ -281,6 +284,8 @@ class Crowd:
                 self._wake(person, intent)
             elif isinstance(intent, ShowCode):
                 self._show_code(person, intent)
+            elif isinstance(intent, ShowCoupon):
+                self._lanes[person.lane].scanner.present(self._phones.coupon_of(person.buyer))
             elif isinstance(intent, AskCash):
                 attendant = self._attendants[person.lane]
                 asked = attendant.asked(

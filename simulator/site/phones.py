@@ -14,11 +14,14 @@ from typing import Protocol
 from simulator.models.platform_values import BuyerBehaviour
 from simulator.models.wallets import PLATFORM_OF, PhoneFace, issue_code
 from simulator.people import CodeKind, Dice, ShowCode, WalletWill
+from tolling.coupons import PREFIX
 from tolling.ids import LaneId
 from tolling.paycodes import Wallet
 
 RIDE_CODE = b"TX0000000000000000000000"
 EXPIRED_TTL_MS = 1
+_LETTERS_ONLY = str.maketrans("0189", "OIZP", "-")
+"""A driver's name in the letters of a coupon's text."""
 _WILLS = {
     WalletWill.PAYS: BuyerBehaviour.PAYS,
     WalletWill.CONFIRMS: BuyerBehaviour.CONFIRMS,
@@ -122,6 +125,7 @@ class NoBank:
 @dataclass(slots=True)
 class _Phone:
     code: bytes = field(default=b"", repr=False)
+    coupon: bytes = field(default=b"", repr=False)
     noticed: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
@@ -145,6 +149,16 @@ class Phones:
     def carries(self, buyer: str, wallet: Wallet) -> None:
         """Have *buyer* carry this wallet, whosever turn it is."""
         self._bank.choose(buyer, wallet)
+
+    def keeps_coupon(self, buyer: str, text: str | None) -> None:
+        """Put a coupon on *buyer*'s phone; None: the picture of one that nobody issued."""
+        shown = text or f"{PREFIX}{buyer.upper().translate(_LETTERS_ONLY):A<28.28}"
+        self._phones.setdefault(buyer, _Phone()).coupon = shown.encode("ascii")
+        self.issued.append(shown)
+
+    def coupon_of(self, buyer: str) -> bytes:
+        """Return what *buyer* holds before the scanner for a coupon."""
+        return self._phones[buyer].coupon
 
     def hold_up(self, buyer: str, lane: LaneId, show: ShowCode, now_ns: int) -> bytes:
         """Return the bytes that *buyer* holds before the scanner of *lane*."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from simulator.people import Behaviour, draw_behaviour
 from simulator.plant import VehicleId, paced, usual_vehicle
-from simulator.site.crowd import TAG_BALANCE_FEN, Crowd
+from simulator.site.crowd import Crowd
 from simulator.site.plates import plate_of
 from tolling.ids import LaneId
 from tolling.messages import EntryFound
@@ -55,11 +55,13 @@ class Dispatcher:
         entry: EntryFound | None = None,
         tag_balance_fen: int | None = None,
         wallet: Wallet | None = None,
+        coupon: str | None = None,
     ) -> VehicleId:
         """Bring one vehicle now and return its number.
 
         Args:   plate: None: the next of the made-up plates. no_plate: it carries none.
                 wallet: on the driver's phone; None: the next in turn.
+                coupon: its text; None: where he has one, it is one that nobody issued.
         """
         self._number += 1
         number = VehicleId(self._number)
@@ -70,8 +72,9 @@ class Dispatcher:
             vehicle,
             behaviour,
             entry=entry,
-            tag_balance_fen=TAG_BALANCE_FEN if tag_balance_fen is None else tag_balance_fen,
+            tag_balance_fen=tag_balance_fen,
             wallet=wallet,
+            coupon=coupon,
         )
         return number
 

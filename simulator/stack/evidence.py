@@ -25,6 +25,7 @@ from simulator.auditor import (
     AuditedTariff,
     AuditedTransfer,
     CapturedTrade,
+    CouponRow,
     DriverStory,
     Evidence,
     Restart,
@@ -65,6 +66,7 @@ _TRANSFERS = (
 )
 _CLAIMS = "SELECT claim_id, out_trade_no, amount_fen, state FROM claims ORDER BY claim_id"
 
+_COUPONS = "SELECT coupon_no, state FROM coupons ORDER BY coupon_no"
 _ALARMS = "SELECT code, subject, what, raised_ms, cleared_ms FROM alarms ORDER BY alarm_no"
 
 Store = Path | str
@@ -143,6 +145,7 @@ def gather(
         restarts=tuple(restarts),
         misread_plates=misread_plates,
         tariffs=tuple(map(_tariff, tariffs)),
+        coupon_rows=tuple(CouponRow(**row) for row in rows(plaza_store, _COUPONS)),
     )
 
 
@@ -210,7 +213,7 @@ def settled_by(journal: Path, passage_id: str) -> str | None:
     for record in lane_records(journal):
         body = json.loads(record.body)
         if body["passage_id"] == passage_id:
-            return str(body["legs"][0]["tender"]) if body["legs"] else "none"
+            return str(body["legs"][-1]["tender"]) if body["legs"] else "none"
     return None
 
 

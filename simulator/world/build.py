@@ -12,6 +12,7 @@ from lane_controller.core.limits import Limits
 from lane_controller.core.states import LaneConfig
 from lane_controller.store import LaneStore
 from lane_controller.store.database import connect
+from plaza_server.rules.coupons import ImportCoupons
 from plaza_server.rules.units import AddEntry, AddLane, Unit
 from plaza_server.store import commit_group, open_store
 from simulator.auditor.evidence import AuditedRecord, Evidence
@@ -28,6 +29,7 @@ from simulator.world.bills import PLATFORM as ALIPAY
 from simulator.world.bills import BillCame, BillDay, close_day
 from simulator.world.booth import Booth, BoothOutside
 from simulator.world.clock import WALL_BASE_MS, MachineClock
+from simulator.world.coupons import Coupons
 from simulator.world.disk import Disk
 from simulator.world.evidence import gather
 from simulator.world.faults import PLAZA, KillAtStep, WorldFault, lane_name, plaza_names
@@ -135,7 +137,7 @@ class WorldResult:
     vehicles: int
     """Vehicles that left the lanes."""
     by_tender: dict[str, int]
-    """Records by the tender of their first leg: alipay, cash, etc, or none."""
+    """Records by the tender of their last leg: alipay, cash, etc, coupon, or none."""
     open_orders: int
     unsent_records: int
     at_rest: bool
@@ -172,7 +174,7 @@ def build_world(seed: int, config: WorldConfig | None = None) -> World:
     pairs = build_platforms(config.wallets, streams, latency)
     platforms = {name: pair.model for name, pair in pairs.items()}
     phones = Phones(heap, platforms, config.wallets, streams.of("phones"))
-    site = Site(heap, plant, phones)
+    site = Site(heap, plant, phones, Coupons(seed, config.start_ms))
     plaza_machines = plaza_names(config.plazas)
     lines = _lines(heap, streams, geometry, plaza_machines)
     names = [*plaza_machines, *(lane_name(lane) for lane in geometry)]
@@ -359,7 +361,7 @@ def _fill_plaza(world: World, cars: tuple[Car, ...]) -> None:
         for lane in sorted(world.lanes)
     ]
     for car in cars:
-        units += entry_of(car)
+        units += [*entry_of(car), *_coupon_of(world, car)]
     _commit(world, units)
 
 
@@ -379,9 +381,20 @@ def entry_of(car: Car) -> list[Unit]:
     ]
 
 
+def _coupon_of(world: World, car: Car) -> list[Unit]:
+    """Return what an issuer tells the plaza of a driver's coupon."""
+    if car.behaviour.coupon is None:
+        return []
+    made = world.site.coupons.issue(int(car.vehicle.vehicle_id), car.behaviour.coupon)
+    if made is None:
+        return []
+    now_ms = world.heap.wall_base_ms
+    return [ImportCoupons(coupons=(made,), lines=(1,), file="world", now_ms=now_ms)]
+
+
 def expect_cars(world: World, cars: Iterator[Car]) -> None:
     """Let *cars* come to *world* in order of time, each made and announced when it is due."""
-    world.site.on_expected = lambda car: _commit(world, entry_of(car))
+    world.site.on_expected = lambda car: _commit(world, [*entry_of(car), *_coupon_of(world, car)])
     world.site.expect(cars, Streams(world.seed).of)
 
 
@@ -436,4 +449,4 @@ def _by_tender(records: Iterable[AuditedRecord]) -> dict[str, int]:
 
 def _tender_of(body: str) -> str:
     legs = json.loads(body)["legs"]
-    return str(legs[0]["tender"]) if legs else "none"
+    return str(legs[-1]["tender"]) if legs else "none"

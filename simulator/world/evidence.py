@@ -11,10 +11,12 @@ import sqlalchemy as sa
 
 from simulator.auditor.evidence import (
     AuditedClaim,
+    AuditedCoupon,
     AuditedOrder,
     AuditedRecord,
     AuditedTransfer,
     CapturedTrade,
+    CouponRow,
     DriverStory,
     Evidence,
     Restart,
@@ -49,7 +51,9 @@ def gather(world: World, *, at_rest: bool) -> Evidence:
         claims=tuple(_claims(world)),
         tapped=tuple(world.tap.seen),
         texts=_texts(world),
-        codes=tuple(world.phones.codes),
+        codes=(*world.phones.codes, *world.site.coupons.texts),
+        coupons=tuple(_coupons(world)),
+        coupon_rows=tuple(_coupon_rows(world)),
         restarts=tuple(_restarts(world)),
         misread_plates=bool(CAMERA_TROUBLE & world.fault_kinds),
         borrowed=tuple(sorted(world.phones.borrowed)),
@@ -156,6 +160,25 @@ def _claims(world: World) -> Iterator[AuditedClaim]:
     sql = "SELECT claim_id, out_trade_no, amount_fen, state FROM claims ORDER BY claim_id"
     for row in _rows(world.plaza_store.engine, sql):
         yield AuditedClaim(**row)
+
+
+def _coupons(world: World) -> Iterator[AuditedCoupon]:
+    """Yield what the issuer made, by its own copy."""
+    now_ms = world.heap.wall_base_ms
+    for coupon in world.site.coupons.issued:
+        terms = coupon.entitlement
+        yield AuditedCoupon(
+            coupon_no=coupon.coupon_no,
+            fixed_fen=terms.amount_fen,
+            off_rate=terms.off_rate,
+            good=terms.valid_from_ms <= now_ms < terms.valid_until_ms,
+        )
+
+
+def _coupon_rows(world: World) -> Iterator[CouponRow]:
+    sql = "SELECT coupon_no, state FROM coupons ORDER BY coupon_no"
+    for row in _rows(world.plaza_store.engine, sql):
+        yield CouponRow(**row)
 
 
 def _texts(world: World) -> Iterator[TextSource]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
-from lane_controller.core.events import CodeScanned
+from lane_controller.core.events import CodeScanned, CouponScanned
 from lane_controller.core.states import LaneConfig, LaneMode
 from lane_controller.engine import effects as fx
 from lane_controller.engine import inputs as inp
@@ -30,6 +30,7 @@ from simulator.world.requests import LaneRequest, PlazaLink, Reply
 from simulator.world.shown import shown
 from tolling.canonical_text import text_of
 from tolling.clock import NS_PER_MS, NS_PER_S
+from tolling.coupons import CouponCode, CouponRef
 from tolling.errors import BadInputError, JournalError, SignatureError
 from tolling.ids import BootId
 from tolling.messages import (
@@ -53,7 +54,7 @@ BALLAST_NS = 30_000 * NS_PER_MS
 BROKER_CONNECT_NS = 20 * NS_PER_MS
 BROKER_RETRY_NS = 1_000 * NS_PER_MS
 
-_SENDS = (fx.PostPayment, fx.PostCancel, fx.PostRecords)
+_SENDS = (fx.PostPayment, fx.PostCancel, fx.PostCouponReserve, fx.PostRecords)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,7 @@ class LaneProcess(Process):
         self.outside = outside
         self.engine: LaneEngine | None = None
         self.ports: LanePorts | None = None
-        self._codes: dict[str, tuple[PayCode, int]] = {}
+        self._codes: dict[str, tuple[PayCode | CouponCode, int]] = {}
         self._results: dict[str, Callable[[CommandResult | None], None]] = {}
         self._topic = f"toll/{config.plaza_id}/{config.lane_id}/"
         self._broker_up = False
@@ -236,17 +237,23 @@ class LaneProcess(Process):
     def _request(self, call: fx.PlazaCall) -> LaneRequest | None:
         wanted = call.request
         code: PayCode | None = None
+        coupon: CouponCode | None = None
         upload: RecordsUpload | None = None
-        if isinstance(wanted, fx.PostPayment):
+        if isinstance(wanted, fx.PostPayment | fx.PostCouponReserve):
             held = self._codes.get(wanted.keyed_hash)
             if held is None or held[1] < self.heap.now_ns:
                 return None
-            code = held[0]
+            if isinstance(held[0], CouponCode):
+                coupon = held[0]
+            else:
+                code = held[0]
         elif isinstance(wanted, fx.PostRecords):
             store = self.outside.store
             found = store.records_after(wanted.epoch, wanted.after_seq, wanted.limit)
             upload = RecordsUpload(records=found)
-        return LaneRequest(lane_id=self.config.lane_id, wanted=wanted, code=code, upload=upload)
+        return LaneRequest(
+            lane_id=self.config.lane_id, wanted=wanted, code=code, coupon=coupon, upload=upload
+        )
 
     def _answered(self, call_id: int, reply: Reply) -> None:
         if isinstance(reply, tuple):
@@ -275,12 +282,15 @@ class LaneProcess(Process):
 
     # ---- codes ----
 
-    def _code_scanned(self, code: PayCode) -> None:
+    def _code_scanned(self, code: PayCode | CouponCode) -> None:
         now_ns = self.heap.now_ns
         self._codes = {name: held for name, held in self._codes.items() if held[1] >= now_ns}
         ref = code.ref(self.outside.code_key)
         self._codes[ref.keyed_hash] = (code, now_ns + CODE_LIFE_NS)
-        self.feed(CodeScanned(ref=ref))
+        if isinstance(ref, CouponRef):
+            self.feed(CouponScanned(ref=ref))
+        else:
+            self.feed(CodeScanned(ref=ref))
 
     # ---- people ----
 

@@ -23,6 +23,8 @@ from plaza_server.engine import (
     Commit,
     CommitFailed,
     Committed,
+    CouponAsked,
+    CouponLetGo,
     Effect,
     EngineConfig,
     EntryAsked,
@@ -223,6 +225,19 @@ class PlazaProcess(Process):
                     lane_id=lane,
                     upload=request.upload,
                 )
+            case fx.PostCouponReserve():
+                assert request.coupon is not None, "a reservation without its coupon"
+                return CouponAsked(
+                    at_ns=at_ns,
+                    wall=wall,
+                    request_id=request_id,
+                    request=wanted.request,
+                    token_hash=request.coupon.token_hash(),
+                )
+            case fx.PostCouponRelease():
+                return CouponLetGo(
+                    at_ns=at_ns, wall=wall, request_id=request_id, release=wanted.release
+                )
             case fx.PostEntryQuery():
                 return EntryAsked(at_ns=at_ns, wall=wall, request_id=request_id, query=wanted.query)
             case fx.GetEnrolment():
@@ -378,6 +393,10 @@ def _channel(request: LaneRequest) -> str:
             return f"GET /v1/payments/{wanted.out_trade_no}"
         case fx.PostCancel():
             return f"POST /v1/payments/{wanted.out_trade_no}/cancel"
+        case fx.PostCouponReserve():
+            return "POST /v1/coupons/reserve"
+        case fx.PostCouponRelease():
+            return "POST /v1/coupons/release"
         case fx.PostEntryQuery():
             return "POST /v1/entries"
         case fx.PostRecords():

@@ -22,11 +22,12 @@ from simulator.models.io_modules import DEFAULT_MODULE, IoModules
 from simulator.models.scanner import Delivery, ScannerModel
 from simulator.world.process import Process
 from tolling.clock import NS_PER_MS
+from tolling.coupons import CouponCode, classify_scan
 from tolling.devices import Device, EtcOutcome, EtcTag, Health
 from tolling.evolve import quick
 from tolling.ids import PassageId
 from tolling.inputs import InputSample, LowerRefusal, Output, Point, Reading, may_lower
-from tolling.paycodes import NotAPayCode, PayCode, classify
+from tolling.paycodes import NotAPayCode, PayCode
 from tolling.pictures import DisplayPicture
 
 MODBUS_NS = 2 * NS_PER_MS
@@ -282,7 +283,7 @@ class LanePorts:
         *,
         under_boom: frozenset[Point],
         feed: Feed,
-        on_code: Callable[[PayCode], None],
+        on_code: Callable[[PayCode | CouponCode], None],
     ) -> None:
         self._process = process
         self._models = models
@@ -360,7 +361,7 @@ class LanePorts:
         suffix = self._models.scanner.suffix
         if not delivery.whole or not delivery.data.endswith(suffix):
             return
-        found = classify(delivery.data.removesuffix(suffix))
+        found = classify_scan(delivery.data.removesuffix(suffix))
         if isinstance(found, NotAPayCode):
             self._feed(ev.NotCodeScanned(reason=found))
         else:

@@ -17,6 +17,7 @@ from simulator.world.heap import Heap
 from simulator.world.links import CONNECT_FAILS_NS, Line
 from simulator.world.shown import shown
 from tolling.clock import NS_PER_MS
+from tolling.coupons import CouponAnswer, CouponCode
 from tolling.evolve import quick
 from tolling.ids import LaneId
 from tolling.messages import (
@@ -31,6 +32,7 @@ from tolling.signed_sets import SignedSet
 
 Reply = (
     PaymentAnswer
+    | CouponAnswer
     | EntryAnswer
     | RecordsAnswer
     | EnrolmentAnswer
@@ -48,6 +50,8 @@ class LaneRequest:
     wanted: fx.PlazaRequest
     code: PayCode | None = field(default=None, repr=False)
     """Of a payment."""
+    coupon: CouponCode | None = field(default=None, repr=False)
+    """Of a reservation."""
     upload: RecordsUpload | None = None
 
 

@@ -28,6 +28,7 @@ from simulator.people import (
     Percept,
     Queued,
     ShowCode,
+    ShowCoupon,
     TakenBy,
     Wake,
     Woken,
@@ -36,6 +37,7 @@ from simulator.people import (
 from simulator.plant import LaneGeometry, Plant, PlantEdge, Vehicle, VehicleId, What
 from simulator.world.booth import Booth
 from simulator.world.clock import us
+from simulator.world.coupons import Coupons
 from simulator.world.heap import Heap
 from simulator.world.lane_process import LaneProcess
 from simulator.world.phones import Phones
@@ -46,7 +48,6 @@ from tolling.messages import EntryFound
 
 STALL_MM = 1_000
 """A stalling driver stops with the front so far behind the boom line."""
-TAG_BALANCE_FEN = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +84,11 @@ class _Aboard:
 class Site:
     """Plant and people of one run."""
 
-    def __init__(self, heap: Heap, plant: Plant, phones: Phones) -> None:
+    def __init__(self, heap: Heap, plant: Plant, phones: Phones, coupons: Coupons) -> None:
         self._heap = heap
         self.plant = plant
         self._phones = phones
+        self.coupons = coupons
         self._lanes: dict[LaneId, SiteLane] = {}
         self._aboard: dict[int, _Aboard] = {}
         self._etc_told: set[str] = set()
@@ -297,7 +299,7 @@ class Site:
         if aboard.driver.has_tag:
             tag = Tag(
                 tag_id=f"tag-{car.vehicle.vehicle_id}",
-                balance_fen=TAG_BALANCE_FEN,
+                balance_fen=aboard.driver.behaviour.tag_balance_fen,
                 plate=car.vehicle.plate,
                 entry=car.entry,
             )
@@ -364,6 +366,8 @@ class Site:
                 self._wake(aboard, intent)
             case ShowCode():
                 self._show_code(lane, car, intent)
+            case ShowCoupon():
+                self._present(lane, number, self.coupons.text_of(number).encode("ascii"))
             case AskCash():
                 lane.booth.asked(number, intent.toll_fen)
             case DriveOn():
@@ -382,11 +386,16 @@ class Site:
 
     def _show_code(self, lane: SiteLane, car: Car, show: ShowCode) -> None:
         data, twice = self._phones.code_bytes(car.lane_id, car.vehicle.vehicle_id, show)
+        self._present(lane, car.vehicle.vehicle_id, data, twice=twice)
+
+    def _present(
+        self, lane: SiteLane, vehicle_id: int, data: bytes, *, twice: bool = False
+    ) -> None:
         deliveries = lane.models.scanner.present(data, self._heap.now_ns, twice=twice)
         ports = lane.process.ports
         for delivery in deliveries:
             code = delivery.data.removesuffix(lane.models.scanner.suffix)
-            self._phones.delivered(car.vehicle.vehicle_id, code)
+            self._phones.delivered(vehicle_id, code)
             if ports is not None:
                 ports.scan_comes(delivery)
 

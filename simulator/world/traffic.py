@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
-from simulator.people import BEHAVIOURS, Behaviour, draw_behaviour
+from simulator.people import BEHAVIOURS, Behaviour, CouponKind, draw_behaviour
 from simulator.plant import LaneGeometry, VehicleId, drawbar_train, motorcycle, usual_vehicle
 from simulator.world.clock import WALL_BASE_MS
 from simulator.world.site import Car
@@ -122,6 +122,18 @@ def draw_cars(
         cars.append(car)
         due_ms[lane] += gap_ms // 2 + dice.randrange(max(1, gap_ms))
     return tuple(cars)
+
+
+def hand_out_coupons(cars: Sequence[Car], dice: Random, permille: int) -> tuple[Car, ...]:
+    """Return the same cars, so many of whose drivers hold a coupon; all else stays as drawn."""
+    kinds = tuple(CouponKind)
+    found = []
+    for car in cars:
+        if dice.randrange(1000) < permille:
+            kind = kinds[dice.randrange(len(kinds))]
+            car = replace(car, behaviour=replace(car.behaviour, coupon=kind))
+        found.append(car)
+    return tuple(found)
 
 
 def odd_one(car: Car, dice: Random) -> Car:

@@ -39,6 +39,7 @@ from plaza_server.rules.orders import Order
 from plaza_server.rules.units import AddLane, Unit
 from plaza_server.store import Store, commit_group, open_store, queries, verify_books
 from tests.plaza_server.bench_platform import EPOCH_MS, TIMEOUT, Platform
+from tolling.best_price import Reason
 from tolling.canonical import canonical_bytes
 from tolling.chain import Anchor, SealedRecord, anchor_of, genesis, seal
 from tolling.clock import NS_PER_MS, ClockQuality, WallTime
@@ -100,6 +101,7 @@ def record(
 ) -> PassageRecord:
     """Return a passage's record; without legs that cover the toll it says backed_out."""
     whole = sum(leg.amount_fen for leg in legs) == toll_fen
+    coupons = [leg for leg in legs if leg.tender is Tender.COUPON]
     wall = WallTime(utc_ms=EPOCH_MS, quality=ClockQuality.SYNCED)
     return PassageRecord(
         plaza_id=PLAZA,
@@ -136,6 +138,9 @@ def record(
         remarks=(),
         operator=None,
         operator_reason=None,
+        why=tuple(
+            Reason(code="coupon_fixed", name="券", saved_fen=leg.amount_fen) for leg in coupons
+        ),
     )
 
 

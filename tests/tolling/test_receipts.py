@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.plaza_server.plaza_bench import CASH_LEG, TOLL, Chain, order_no, phone_leg, record
 from tolling.best_price import Reason
-from tolling.canonical import from_canonical
+from tolling.canonical import canonical_bytes, from_canonical
 from tolling.errors import BadInputError, SignatureError
 from tolling.receipts import (
     ENTRY_BYTES_MAX,
@@ -35,7 +35,7 @@ from tolling.receipts import (
     sign_receipt,
     token_of,
 )
-from tolling.records import PassageEnd, PassageRecord
+from tolling.records import Leg, PassageEnd, PassageRecord, Tender
 from tolling.vehicles import Plate, VehicleClass, VehicleKind
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -247,3 +247,38 @@ def test_the_longest_receipt_fits_a_qr_of_version_15() -> None:
     text = qr_text("https://" + "x" * (URL_MAX - 8), signed(receipt))
     code = segno.make_qr(text, error="m", boost_error=False)
     assert int(code.version) <= 15
+
+
+def with_coupon(off_fen: int) -> PassageRecord:
+    """Return a record that a coupon and cash paid."""
+    legs = (Leg(tender=Tender.COUPON, amount_fen=off_fen, provider_txn_id="K-1"),)
+    if off_fen < TOLL:
+        legs += (Leg(tender=Tender.CASH, amount_fen=TOLL - off_fen),)
+    return record(1, legs=legs)
+
+
+def test_a_coupon_is_a_leg_and_a_reason_and_no_money_of_the_drivers() -> None:
+    """Full toll less what the record says was taken off is what was paid."""
+    subject = made(with_coupon(500))
+    assert (subject.full_toll_fen, subject.toll_fen) == (TOLL, TOLL - 500)
+    assert [(leg.tender, leg.amount_fen) for leg in subject.legs] == [
+        ("coupon", 500),
+        ("cash", TOLL - 500),
+    ]
+    assert [(why.code, why.saved_fen) for why in subject.why] == [("coupon_fixed", 500)]
+    assert check_receipt(signed(subject), verify=verify) == subject
+
+
+def test_a_toll_a_coupon_covered_has_a_receipt_of_nothing() -> None:
+    """It can be checked like any other."""
+    subject = made(with_coupon(TOLL))
+    assert subject.toll_fen == 0
+    assert check_receipt(signed(subject), verify=verify) == subject
+
+
+def test_a_record_from_before_coupons_is_read_as_it_is() -> None:
+    """It has no field for why: its bytes give the record and the receipt they always gave."""
+    old = canonical_bytes(record(1, legs=(CASH_LEG,))).replace(b',"why":[]', b"")
+    assert b"why" not in old
+    found = from_canonical(PassageRecord, old)
+    assert made(found) == made(record(1, legs=(CASH_LEG,)))

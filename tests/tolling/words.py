@@ -12,8 +12,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tolling import messages, records, signed_sets, tariffs, vehicles
+from tolling import coupons, messages, records, signed_sets, tariffs, vehicles
+from tolling.best_price import FOR_EVER_MS, FULL_RATE, Entitlement, EntitlementKind, Reason
 from tolling.canonical import MAX_INT
+from tolling.coupons import CouponAnswer, CouponRelease, CouponRequest
 from tolling.ids import LaneId, OutTradeNo, PassageId, PlazaId, make_out_trade_no, make_passage_id
 from tolling.records import PHONE_TENDERS, Leg, PassageRecord, Tender, UnpaidReason
 from tolling.tariffs import TOLL_MAX_FEN, TariffRow, TariffSet
@@ -113,13 +115,55 @@ def legs() -> st.SearchStrategy[Leg]:
         amount_fen=fen,
         out_trade_no=st.none(),
     )
-    return phone | hand
+    coupon = built(
+        Leg,
+        tender=st.just(Tender.COUPON),
+        amount_fen=fen,
+        out_trade_no=st.none(),
+        provider_txn_id=TEXTS,
+    )
+    return phone | hand | coupon
+
+
+@functools.cache
+def entitlements() -> st.SearchStrategy[Entitlement]:
+    """Return coupons of both kinds."""
+    named = st.text("ab券", min_size=1, max_size=8)
+    classes = st.frozensets(st.sampled_from(VehicleClass), max_size=3)
+    own = {
+        "name": named,
+        "classes": classes,
+        "valid_from_ms": st.integers(0, 10**12),
+        "valid_until_ms": st.integers(10**12 + 1, FOR_EVER_MS),
+        "minimum_fen": st.integers(0, TOLL_MAX_FEN),
+        "vehicle_kind": st.none(),
+    }
+    fixed = built(
+        Entitlement,
+        kind=st.just(EntitlementKind.COUPON_FIXED),
+        amount_fen=st.integers(1, TOLL_MAX_FEN),
+        off_rate=st.just(0),
+        **own,
+    )
+    percent = built(
+        Entitlement,
+        kind=st.just(EntitlementKind.COUPON_PERCENT),
+        amount_fen=st.just(0),
+        off_rate=st.integers(1, FULL_RATE),
+        **own,
+    )
+    return fixed | percent
 
 
 @st.composite
 def passage_records(draw: Any) -> PassageRecord:
     """Return records whose legs sum, or that say why they do not."""
-    applied = tuple(draw(st.lists(legs(), max_size=3, unique_by=lambda leg: leg.out_trade_no)))
+    found = draw(st.lists(legs(), max_size=3, unique_by=lambda leg: leg.out_trade_no))
+    coupons = [leg for leg in found if leg.tender is Tender.COUPON][:1]
+    applied = (*coupons, *(leg for leg in found if leg.tender is not Tender.COUPON))
+    why = tuple(
+        Reason(code="coupon_fixed", name=draw(TEXTS), saved_fen=leg.amount_fen) for leg in coupons
+    )
     named = tuple(leg.out_trade_no for leg in applied if leg.out_trade_no is not None)
     total = sum(leg.amount_fen for leg in applied)
     reason = draw(st.none() | st.sampled_from(UnpaidReason))
@@ -131,6 +175,7 @@ def passage_records(draw: Any) -> PassageRecord:
             orders=st.just(named),
             unpaid_reason=st.just(reason) if reason else st.none(),
             toll_due_fen=st.just(due),
+            why=st.just(why),
         )
     )
     return value
@@ -141,6 +186,12 @@ _BY_CLASS: dict[Any, Callable[[], st.SearchStrategy[Any]]] = {
     TariffSet: tariff_sets,
     TariffRow: lambda: tariff_sets().map(lambda each: each.rows[0]),
     Leg: legs,
+    Entitlement: entitlements,
+    CouponRequest: lambda: built(CouponRequest, attempt=st.integers(1, 99)),
+    CouponRelease: lambda: built(CouponRelease, attempt=st.integers(1, 99)),
+    CouponAnswer: lambda: built(
+        CouponAnswer, attempt=st.integers(1, 99), saved_fen=st.integers(0, TOLL_MAX_FEN)
+    ),
     PassageRecord: passage_records,
 }
 
@@ -158,5 +209,5 @@ def dataclasses_of(*modules: Any) -> list[Any]:
     )
 
 
-WORDS = dataclasses_of(messages, records, tariffs, signed_sets, vehicles)
+WORDS = dataclasses_of(messages, records, coupons, tariffs, signed_sets, vehicles)
 """Every word that travels or is kept."""

@@ -14,8 +14,10 @@ from lane_controller.core import events as ev
 from lane_controller.core.lane import initial_state, step
 from lane_controller.core.states import LaneConfig, LaneState, Passage, Phase
 from tolling.alarms import AlarmCode
+from tolling.best_price import Entitlement, EntitlementKind
 from tolling.canonical import canonical_bytes, from_canonical
 from tolling.clock import NS_PER_MS, ClockQuality, WallTime
+from tolling.coupons import CouponAnswer, CouponReason, CouponRef, HoldState
 from tolling.devices import Device
 from tolling.ids import BootId, LaneId, OutTradeNo, PlazaId
 from tolling.inputs import Point, Reading
@@ -83,6 +85,18 @@ def code(name: str = "c1", *, wallet: Wallet = Wallet.ALIPAY) -> ev.CodeScanned:
     return ev.CodeScanned(ref=PayCodeRef(wallet=wallet, length=18, keyed_hash=name))
 
 
+def coupon(name: str = "k1") -> ev.CouponScanned:
+    """Return a scan of the coupon called *name*."""
+    return ev.CouponScanned(ref=CouponRef(keyed_hash=name))
+
+
+def fixed(amount_fen: int, **more: Any) -> Entitlement:
+    """Return the terms of a coupon that takes so much off."""
+    return Entitlement(
+        kind=EntitlementKind.COUPON_FIXED, name="国庆券", amount_fen=amount_fen, **more
+    )
+
+
 class Rules:
     """What must hold at every step, kept beside the core from events and commands alone."""
 
@@ -136,7 +150,7 @@ class Rules:
                 self.numbers.add(number)
                 assert state.arriving is not None
                 assert not state.arriving.legs, "M1: an order after a leg"
-                assert command.request.toll_fen == state.arriving.toll_due_fen
+                assert command.request.toll_fen == state.arriving.rest_fen
 
 
 class Playbook:
@@ -286,7 +300,7 @@ class Playbook:
         number = number or self.passage.orders[-1].out_trade_no
         amount = captured_fen
         if amount is None:
-            amount = self.passage.toll_due_fen if state is OrderState.PAID else 0
+            amount = self.passage.rest_fen if state is OrderState.PAID else 0
         return self >> ev.OrderAnswered(
             answer=PaymentAnswer(
                 out_trade_no=number,
@@ -297,6 +311,26 @@ class Playbook:
                 provider_txn_id="P1" if amount else None,
                 version=version,
                 retry_after_ms=retry_after_ms,
+            )
+        )
+
+    def held(self, terms: Entitlement, saved_fen: int, *, number: str = "K-1") -> Playbook:
+        """Let the plaza hold the coupon that was scanned last."""
+        return self.coupon_answer(
+            HoldState.RESERVED, coupon_no=number, entitlement=terms, saved_fen=saved_fen
+        )
+
+    def coupon_answer(
+        self, state: HoldState, reason: CouponReason = CouponReason.NONE, **more: Any
+    ) -> Playbook:
+        """Let the plaza answer about the coupon that was scanned last."""
+        return self >> ev.CouponAnswered(
+            answer=CouponAnswer(
+                passage_id=self.passage.passage_id,
+                attempt=self.passage.coupons[-1].attempt,
+                state=state,
+                reason=reason,
+                **more,
             )
         )
 

@@ -22,8 +22,11 @@ from tests.lane_controller.core.playbook import (
     Playbook,
     change,
     code,
+    coupon,
+    fixed,
     tariff,
 )
+from tolling.coupons import CouponAnswer, CouponReason, HoldState
 from tolling.devices import Device, EtcOutcome, EtcTag, Health
 from tolling.ids import BootId, OutTradeNo, PassageId
 from tolling.inputs import LowerRefusal
@@ -168,6 +171,24 @@ FACTS: dict[type[Any], tuple[Any, ...]] = {
     ev.TollShown: (ev.TollShown(passage_id=FIRST, device=Device.VOICE),),
     ev.TollNotShown: (ev.TollNotShown(passage_id=FIRST),),
     ev.CodeScanned: (code(), code("c2")),
+    ev.CouponScanned: (coupon(), coupon("k2")),
+    ev.CouponAnswered: tuple(
+        ev.CouponAnswered(
+            answer=CouponAnswer(
+                passage_id=FIRST,
+                attempt=1,
+                state=state,
+                reason=CouponReason.NONE,
+                coupon_no="K-1",
+                entitlement=fixed(500),
+                saved_fen=500,
+            )
+        )
+        for state in HoldState
+    ),
+    ev.CouponUnanswered: tuple(
+        ev.CouponUnanswered(passage_id=FIRST, attempt=1, why=why) for why in ev.NoAnswer
+    ),
     ev.NotCodeScanned: (ev.NotCodeScanned(reason=NotAPayCode.WRONG_LENGTH),),
     ev.OrderAnswered: (
         *(answer(state) for state in OrderState if state is not OrderState.PAID),
@@ -208,6 +229,7 @@ FACTS: dict[type[Any], tuple[Any, ...]] = {
             "tender",
             "cash",
             "etc",
+            "coupon",
             "clear",
             f"order:{ORDER}",
             f"poll:{ORDER}",

@@ -13,9 +13,10 @@ from lane_controller.engine import effects as fx
 from lane_controller.engine import inputs as inp
 from lane_controller.engine.engine import LaneEngine
 from lane_controller.engine.recovery import Recovered, recover
-from tests.lane_controller.core.playbook import CONFIG, EAST, PLATE, T0_MS, tariff
+from tests.lane_controller.core.playbook import CONFIG, EAST, PLATE, T0_MS, coupon, fixed, tariff
 from tolling.chain import Anchor, SealedRecord, anchor_of, check_next, genesis
 from tolling.clock import NS_PER_MS, ClockQuality, WallTime
+from tolling.coupons import CouponAnswer, CouponReason, HoldState
 from tolling.devices import Device
 from tolling.ids import BootId
 from tolling.inputs import Point, Reading
@@ -257,6 +258,26 @@ class Rig:
         ref = PayCodeRef(wallet=Wallet.ALIPAY, length=18, keyed_hash=name)
         return self.give(ev.CodeScanned(ref=ref))
 
+    def coupon(self, name: str = "k1") -> Rig:
+        """Let the driver hold up a coupon."""
+        return self.give(coupon(name))
+
+    def held(self, off_fen: int) -> Rig:
+        """Let the plaza hold the coupon that was asked about last."""
+        asked = self.calls(fx.PostCouponReserve, ever=True)[-1].request.request
+        return self.answer(
+            fx.PostCouponReserve,
+            CouponAnswer(
+                passage_id=asked.passage_id,
+                attempt=asked.attempt,
+                state=HoldState.RESERVED,
+                reason=CouponReason.NONE,
+                coupon_no="K-1",
+                entitlement=fixed(off_fen),
+                saved_fen=off_fen,
+            ),
+        )
+
     def word(self, state: OrderState, version: int = 1) -> PaymentAnswer:
         """Return the plaza's word for the newest order."""
         here = self.subject.state.arriving
@@ -266,7 +287,7 @@ class Rig:
             state=state,
             reason_code=ReasonCode.NONE,
             next=NextStep.WAIT,
-            captured_fen=2500 if state is OrderState.PAID else 0,
+            captured_fen=here.rest_fen if state is OrderState.PAID else 0,
             provider_txn_id="P1",
             version=version,
         )

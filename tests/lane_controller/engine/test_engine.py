@@ -17,6 +17,7 @@ from lane_controller.engine.engine import LaneEngine
 from tests.lane_controller.core.playbook import CONFIG, T0_MS, tariff
 from tests.lane_controller.engine.rig import Disk, Rig, check_chain
 from tolling.alarms import AlarmCode, Degraded
+from tolling.coupons import CouponAnswer, CouponReason, HoldState
 from tolling.devices import Device, Health
 from tolling.inputs import Reading
 from tolling.messages import AlarmNotice, CommandOutcome, OperatorAction
@@ -524,3 +525,44 @@ def test_a_heartbeat_tells_the_core_which_wallets_are_off() -> None:
     for off in ((Wallet.WECHAT,), (Wallet.WECHAT,), ()):
         rig.wait(1000).enrol(wallets_off=off)
         assert rig.subject.state.wallets_off == off
+
+
+def test_a_coupon_is_asked_about_behind_its_commit_and_let_go_where_it_was_too_late() -> None:
+    """A reservation is a promise; one that is not wanted any more when the disk lets it go is not
+    sent at all."""
+    rig = Rig().open().arrive()
+    rig.hold = True
+    rig.coupon()
+    assert not rig.calls(fx.PostCouponReserve)
+    rig.order(OperatorAction.CASH_BEGIN)
+    while rig.flying is not None:
+        rig.commit()
+    assert not rig.calls(fx.PostCouponReserve, ever=True)
+    assert rig.calls(fx.PostCouponRelease, ever=True)
+
+
+def test_a_coupon_that_is_not_answered_is_told_to_the_core() -> None:
+    """And an answer to a release says nothing to anybody."""
+    rig = Rig().open().arrive().coupon()
+    rig.no_answer(fx.PostCouponReserve, inp.PlazaTrouble.SERVER)
+    arriving = rig.subject.state.arriving
+    assert arriving is not None
+    assert arriving.coupon_asked is None
+    released = rig.calls(fx.PostCouponRelease, ever=True)[-1].request.release
+    before = rig.subject.state
+    said = CouponAnswer(
+        passage_id=released.passage_id,
+        attempt=released.attempt,
+        state=HoldState.RELEASED,
+        reason=CouponReason.TOO_LATE,
+    )
+    rig.answer(fx.PostCouponRelease, said)
+    assert rig.subject.state == before
+
+
+def test_a_coupon_that_covers_all_raises_behind_the_journal() -> None:
+    """Nobody else knows that nothing was due: the boom waits for this lane's own commit."""
+    rig = Rig().open().arrive().coupon()
+    rig.hold = True
+    assert not rig.held(2500).devices(cmd.RaiseBoom)
+    assert rig.commit().devices(cmd.RaiseBoom)

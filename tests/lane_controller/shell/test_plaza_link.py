@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -24,13 +26,23 @@ from tests.lane_controller.shell.site import (
     until,
     verify,
 )
+from tolling import wire
 from tolling.chain import SealedRecord
 from tolling.clock import ClockQuality
+from tolling.coupons import (
+    CouponAnswer,
+    CouponReason,
+    CouponRelease,
+    CouponRequest,
+    HoldState,
+    read_coupon,
+)
 from tolling.errors import BadInputError, SignatureError
 from tolling.ids import OutTradeNo, PassageId
 from tolling.messages import EnrolmentAnswer, PaymentAnswer, PaymentRequest
 from tolling.paycodes import PayCode, Wallet, classify
-from tolling.vehicles import VehicleClass
+from tolling.tariffs import EntrySource, Quote
+from tolling.vehicles import VehicleClass, VehicleKind
 
 NUMBER = OutTradeNo("330101001001000000001A01")
 PASSAGE = PassageId("330101001001000000001")
@@ -40,6 +52,19 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 async def no_records(_: int, __: int, ___: int) -> tuple[SealedRecord, ...]:
     """A journal without records."""
     return ()
+
+
+QUOTE = Quote(
+    tariff_id="t",
+    tariff_version=1,
+    row=1,
+    entry_station="E1",
+    entry_source=EntrySource.PLATE,
+    vehicle_class=VehicleClass.CAR_1,
+    vehicle_kind=VehicleKind.NORMAL,
+    full_toll_fen=1_500,
+    toll_due_fen=1_500,
+)
 
 
 class Caller:
@@ -280,3 +305,40 @@ async def test_tariffs_are_checked_by_signature(plaza: ScriptedPlaza) -> None:
     assert [each.tariff_id for each in read_tariffs(body, verify=verify)] == ["t"]
     with pytest.raises(SignatureError):
         read_tariffs(body, verify=lambda _, signature, __: signature == KEY.sign(b"other"))
+
+
+@pytest.mark.asyncio
+async def test_a_coupon_leaves_in_the_body_that_reserves_it_and_nowhere_else() -> None:
+    """Its answer comes back as a word; an answer about another coupon is none."""
+    bodies: list[bytes] = []
+    answer = CouponAnswer(
+        passage_id=PASSAGE, attempt=1, state=HoldState.REFUSED, reason=CouponReason.UNKNOWN
+    )
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(re.search(rb"Content-Length: (\d+)", head)[1])  # type: ignore[index]
+        bodies.append(head + await reader.readexactly(length))
+        said = wire.json_bytes(answer)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(said) + said)
+        await writer.drain()
+        writer.close()
+
+    async with raw_server(handle) as url, caller_at(url) as subject:
+        code = read_coupon("TLC1" + "A" * 28)
+        assert code is not None
+        ref = subject.codes.keep_coupon(code, at_ns=subject.clock.at_ns(), scanned_ns=0)
+        request = CouponRequest(passage_id=PASSAGE, attempt=1, lane_id=LANE, quote=QUOTE)
+        asked = fx.PostCouponReserve(request=request, keyed_hash=ref.keyed_hash, deadline_ms=2_000)
+        found = await subject.call(asked)
+        assert isinstance(found, inp.PlazaAnswered)
+        assert found.answer == answer
+        parsed = wire.parse_coupon(bodies[0].partition(b"\r\n\r\n")[2], where="body")
+        assert parsed == (request, code)
+        gone = CouponRelease(passage_id=PASSAGE, attempt=1, lane_id=LANE)
+        assert isinstance(await subject.call(fx.PostCouponRelease(release=gone)), inp.PlazaAnswered)
+        assert code.reveal().encode() not in bodies[1]
+        other = replace(request, attempt=2)
+        assert await subject.trouble(replace(asked, request=other)) == "bad_answer"
+        subject.codes.drop(ref.keyed_hash)
+        assert await subject.trouble(asked) == "code_gone"

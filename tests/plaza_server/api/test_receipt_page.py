@@ -148,3 +148,20 @@ def test_a_simulation_says_so_on_every_page() -> None:
     assert "模拟运行" in page(view(), simulation=True)
     assert "Simulation" in unknown(chinese=False, simulation=True)
     assert "模拟运行" not in page(view())
+
+
+def test_a_coupon_is_told_with_its_reason() -> None:
+    """Each leg, the full toll, and why less was paid; one a coupon covered whole is not void."""
+    legs = (
+        ReceiptLeg(tender="coupon", amount_fen=500),
+        ReceiptLeg(tender="cash", amount_fen=TOLL - 500),
+    )
+    why = (Reason(code="coupon_fixed", name="券", saved_fen=500),)
+    receipt = replace(made(), toll_fen=TOLL - 500, full_toll_fen=TOLL, legs=legs, why=why)
+    zh, en = (page(view(receipt=receipt), chinese=chinese) for chinese in (True, False))
+    assert "· 优惠券" in zh
+    assert "优惠券，减 5.00 元" in zh
+    assert "Coupon, 5.00 yuan off" in en
+    nothing = view(receipt=replace(receipt, toll_fen=0))
+    assert not nothing.refunded_whole
+    assert "✓ 有效" in page(nothing)

@@ -9,6 +9,7 @@ import pytest
 
 from simulator.people import (
     BEHAVIOURS,
+    COUPON_KINDS,
     EVERYDAY_MIX,
     UNRULY_MIX,
     AskCash,
@@ -16,6 +17,7 @@ from simulator.people import (
     BackOut,
     BackOutBlocked,
     CodeKind,
+    CouponKind,
     DriveOn,
     Driver,
     Gone,
@@ -25,6 +27,7 @@ from simulator.people import (
     Percept,
     Queued,
     ShowCode,
+    ShowCoupon,
     TakenBy,
     Wake,
     WalletWill,
@@ -354,8 +357,9 @@ def test_one_who_drives_off_waits_for_no_boom(name: str) -> None:
 
 
 def test_every_trouble_of_a_driver_is_in_the_unruly_mix() -> None:
-    """No kind is forgotten by the swarm."""
-    assert set(UNRULY_MIX) == set(BEHAVIOURS)
+    """No kind is forgotten by the swarm; coupons are handed out beside it, to any kind."""
+    assert set(UNRULY_MIX) == set(BEHAVIOURS) - set(COUPON_KINDS)
+    assert {BEHAVIOURS[name].coupon for name in COUPON_KINDS} == set(CouponKind)
 
 
 def test_he_remembers_what_was_told_and_taken() -> None:
@@ -400,3 +404,57 @@ def test_mixes_name_known_behaviours_and_are_drawn_by_share() -> None:
     drawn = [draw_behaviour(UNRULY_MIX, dice).name for _ in range(2_000)]
     assert set(drawn) == set(UNRULY_MIX)
     assert 700 < drawn.count("phone_ok") < 900
+
+
+def coupons(seat: Seat) -> list[int]:
+    """Return when a coupon was held up, in microseconds."""
+    return [at for at, intent in seat.done if isinstance(intent, ShowCoupon)]
+
+
+def test_a_coupon_comes_up_before_the_phone() -> None:
+    """Once, a reaction after the toll; the phone follows as long after as its kind says."""
+    seat = Seat("coupon_fixed")
+    seat.arrive()
+    seat.shows(PictureKind.TOLL, 2_500)
+    seat.until(3 * S)
+    (shown_us,) = coupons(seat)
+    assert codes(seat) == []
+    seat.shows(PictureKind.TOLL, 2_000)
+    seat.until(shown_us + 2 * S + S // 2)
+    assert codes(seat) == [CodeKind.FRESH]
+    seat.until(60 * S)
+    assert len(coupons(seat)) == 1
+
+
+def test_who_is_let_through_by_a_coupon_pays_nothing_more() -> None:
+    """Paid by the display: neither phone nor purse comes out."""
+    seat = Seat("coupon_cash")
+    seat.arrive()
+    seat.shows(PictureKind.TOLL, 2_500)
+    seat.until(3 * S)
+    seat.shows(PictureKind.PAID, 0)
+    seat.until(20 * S)
+    assert seat.did(AskCash) == []
+
+
+@pytest.mark.parametrize("kind", [PictureKind.COUPON_REFUSED, PictureKind.COUPON_OFF])
+def test_a_coupon_that_is_not_taken_leaves_the_toll_to_pay(kind: PictureKind) -> None:
+    """The driver goes on as if he had none."""
+    seat = Seat("coupon_fixed")
+    seat.arrive()
+    seat.shows(PictureKind.TOLL, 2_500)
+    seat.until(3 * S)
+    seat.shows(kind, 2_500)
+    seat.until(8 * S)
+    assert codes(seat) == [CodeKind.FRESH]
+
+
+def test_a_coupon_may_be_shown_and_the_toll_left_unpaid() -> None:
+    """He looks what it is worth, and reverses."""
+    seat = Seat("backs_out", coupon=CouponKind.FIXED)
+    seat.arrive()
+    seat.shows(PictureKind.TOLL, 2_500)
+    seat.until(10 * S)
+    assert len(coupons(seat)) == 1
+    ((left_us, _),) = seat.did(BackOut)
+    assert left_us == coupons(seat)[0] + 2_500_000
