@@ -202,6 +202,8 @@ def go_on(draft: Draft, picture: PictureKind) -> None:
         paying.take_code(draft, code)
     elif paying.may_charge_tag(passage):
         paying.charge_tag(draft)
+    elif not paying.phone_money_possible(draft):
+        paying.offer_other_tender(draft)
     else:
         offered = picture is PictureKind.TOLL and passage.other_offered
         draft.show_kind(PictureKind.OTHER_TENDER if offered else picture)

@@ -141,13 +141,22 @@ def test_a_call_that_failed_costs_the_coupon(why: ev.NoAnswer) -> None:
 
 
 def test_without_the_plaza_nobody_waits_for_it() -> None:
-    """A lane that does not hear the plaza says so at once."""
+    """A lane that does not hear the plaza lets the coupon be at once and sends to cash."""
     book = Playbook().open(plaza=False)
     book >> change(LOOP_1, ON) >> ev.PlateRead(plate=PLATE)
     book.act(OperatorAction.SET_ENTRY, text="E1").told()
     book >> coupon()
-    assert shown(book) == (PictureKind.COUPON_OFF, 2500)
+    assert shown(book) == (PictureKind.OTHER_TENDER, 2500)
     assert not book.ever(cmd.ReserveCoupon)
+    assert any(note.name == "coupon_off" for note in book.gave(cmd.Note))
+
+
+def test_a_coupon_shown_early_in_a_lane_without_its_plaza_ends_at_cash() -> None:
+    """The window opens as it does without a coupon: nobody is sent to a phone nobody charges."""
+    book = Playbook().open(plaza=False) >> change(LOOP_1, ON) >> coupon()
+    book >> ev.PlateRead(plate=PLATE)
+    book.act(OperatorAction.SET_ENTRY, text="E1").told()
+    assert shown(book) == (PictureKind.OTHER_TENDER, 2500)
 
 
 def test_a_refused_coupon_is_told_and_not_asked_about_again() -> None:
