@@ -261,6 +261,8 @@ def _moved_on(draft: Draft) -> bool:
     a hold of loop 2 too short for any vehicle does.
     """
     state = draft.state
+    if state.arriving is not None:
+        return True  # Another is at the window, told by its plate.
     if state.leaving_left_window or state.reading(Point.LOOP_1) is not Reading.ON:
         return True
     if _curtain_broken(draft):

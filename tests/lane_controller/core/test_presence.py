@@ -163,6 +163,18 @@ def test_another_plate_tells_a_tailgater_from_a_trailer() -> None:
     assert book.state.empty
 
 
+def test_the_next_car_told_by_its_plate_is_not_forgotten_for_the_one_before() -> None:
+    """Loop 1 comes back after less than a vehicle's gap, a curtain hangs there and did not break:
+    the other plate is a presence all the same, and the first has left."""
+    book = with_curtain().arrive().pay().boom_up().read(loop_2=ON).wait(300)
+    _ = book.read(loop_1=OFF).wait(250).read(loop_1=ON) >> ev.PlateRead(plate=OTHER)
+    second = book.passage.passage_id
+    book.read(loop_2=OFF).wait(1100)
+    assert book.passage.passage_id == second
+    (first,) = book.records
+    assert (first.plate, first.end) == (PLATE, PassageEnd.PASSED)
+
+
 def test_the_same_plate_once_more_is_still_a_trailer() -> None:
     """A camera that is triggered again by the trailer reads the lorry's plate or none at all."""
     for plate in (PLATE, None):
