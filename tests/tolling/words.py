@@ -72,7 +72,7 @@ def of(hint: Any) -> st.SearchStrategy[Any]:
     return scalars[hint]
 
 
-def built(kind: Any, **own: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+def built(kind: Any, /, **own: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Return values of dataclass *kind*; *own* replaces what a field's hint would give."""
     hints = typing.get_type_hints(kind)
     fields = {

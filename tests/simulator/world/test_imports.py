@@ -16,7 +16,7 @@ from plaza_server import store as plaza_store
 from plaza_server.platforms.alipay import codec as alipay_codec
 from simulator.platforms import http as platform_http
 from simulator.world import build, lane_process, platform_line, platforms, plaza_process, ports
-from tolling import inputs, paycodes
+from tolling import coupons, inputs, paycodes
 
 ROOT = Path(__file__).parents[3]
 NEVER = (
@@ -66,7 +66,8 @@ def test_the_world_runs_the_very_functions_production_runs() -> None:
     assert build.open_store is plaza_store.open_store
     assert platforms.AlipayCodec is alipay_codec.AlipayCodec
     assert ports.may_lower is inputs.may_lower
-    assert ports.classify is paycodes.classify
+    assert ports.classify_scan is coupons.classify_scan
+    assert coupons.classify is paycodes.classify
 
 
 def test_world_and_http_server_share_the_platforms_one_byte_face() -> None:
