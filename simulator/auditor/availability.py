@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from simulator.auditor.evidence import Evidence, Tapped
 from simulator.auditor.money import bodies
@@ -39,36 +39,40 @@ ORDERS_MAX = 20
 """Of one record."""
 
 
+_Times: TypeAlias = tuple[int, int]
+"""When a message was made by its lane's clock, and when it was heard. Milliseconds."""
+
+
 @dataclass(slots=True, kw_only=True)
 class _Boot:
     """What one life of a lane said."""
 
-    states: list[tuple[int, frozenset[str]]] = field(default_factory=list)
-    """(made at, names of the degraded modes), as heard. Milliseconds of the lane's clock."""
-    began: list[tuple[int, int, str]] = field(default_factory=list)
-    """(made at, number of the notice, mode)."""
-    ended: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
-    """Mode -> (number of the notice that it is over, made at)."""
+    states: list[tuple[_Times, frozenset[str]]] = field(default_factory=list)
+    """(times, names of the degraded modes), as heard."""
+    began: list[tuple[_Times, int, str]] = field(default_factory=list)
+    """(times, number of the notice, mode)."""
+    ended: dict[str, list[tuple[int, _Times]]] = field(default_factory=lambda: defaultdict(list))
+    """Mode -> (number of the notice that it is over, times)."""
 
 
 def a2_visible(seen: Evidence) -> Iterator[str]:
     """Every degraded mode has name, reason and start, and the lane's state shows it in time."""
     boots: dict[tuple[str, str], _Boot] = defaultdict(_Boot)
-    for body in _told_by_lanes(seen.tapped, "event"):
-        _take_notice(boots[_boot_of(body)], body)
-    begun = sorted({made_ms for boot in boots.values() for made_ms, _, _ in boot.began})
+    for times, body in _told_by_lanes(seen.tapped, "event"):
+        _take_notice(boots[_boot_of(body)], times, body)
+    begun = sorted({made_ms for boot in boots.values() for (made_ms, _), _, _ in boot.began})
     states = [each for each in seen.tapped if _matters(each, begun)]
-    for body in _told_by_lanes(states, "state"):
+    for times, body in _told_by_lanes(states, "state"):
         modes = body.get("degraded") or []
         for mode in modes:
             if not (mode.get("name") and mode.get("reason") and mode.get("since_ms")):
                 yield f"lane {body.get('lane_id')}: a degraded mode without a reason: {mode}"
         names = frozenset(str(mode.get("name")) for mode in modes)
-        boots[_boot_of(body)].states.append((body["utc_ms"], names))
+        boots[_boot_of(body)].states.append((times, names))
     for (lane, _), boot in sorted(boots.items()):
-        for at_ms, number, mode in boot.began:
-            if _hidden(boot, at_ms, number, mode):
-                yield f"lane {lane}: {mode} began at {at_ms} ms of its clock, no state showed it"
+        for times, number, mode in boot.began:
+            if _hidden(boot, times, number, mode):
+                yield f"lane {lane}: {mode} began at {times[0]} ms of its clock, no state showed it"
 
 
 def _boot_of(body: dict[str, Any]) -> tuple[str, str]:
@@ -86,28 +90,34 @@ def _matters(tapped: Tapped, begun: list[int]) -> bool:
     return next_begun < len(begun) and begun[next_begun] < made_ms
 
 
-def _take_notice(boot: _Boot, body: dict[str, Any]) -> None:
+def _take_notice(boot: _Boot, times: _Times, body: dict[str, Any]) -> None:
     verb, _, mode = str(body.get("name")).partition("_")
     if verb == "degraded" and mode != SILENT_MODE:
-        boot.began.append((body["utc_ms"], int(body["number"]), mode))
+        boot.began.append((times, int(body["number"]), mode))
     elif verb == "restored":
-        boot.ended[mode].append((int(body["number"]), body["utc_ms"]))
+        boot.ended[mode].append((int(body["number"]), times))
 
 
-def _hidden(boot: _Boot, began_ms: int, number: int, mode: str) -> bool:
+def _hidden(boot: _Boot, began: _Times, number: int, mode: str) -> bool:
     """Return whether the states made in the two seconds after a mode began knew nothing of it.
 
-    No state of that time heard: no channel worked, or the mode was over before the next one.
+    No state of that time heard: no channel worked, or the mode was over before the next one. A
+    state heard long after is not of that time, whatever its lane's clock says: it jumped.
     """
-    _, over_ms = min(
-        (end for end in boot.ended[mode] if end[0] > number), default=(0, began_ms + VISIBLE_MS)
-    )
-    last_ms = min(over_ms - 1, began_ms + VISIBLE_MS)
-    told = [modes for made_ms, modes in boot.states if began_ms < made_ms <= last_ms]
+    ends = [end for end in boot.ended[mode] if end[0] > number]
+    over = min(ends)[1] if ends else (began[0] + VISIBLE_MS + 1, began[1] + VISIBLE_MS)
+    last_ms = min(over[0] - 1, began[0] + VISIBLE_MS)
+    told = [
+        modes
+        for (made_ms, heard_ms), modes in boot.states
+        if began[0] < made_ms <= last_ms and heard_ms <= over[1] + VISIBLE_MS
+    ]
     return bool(told) and not any(mode in modes for modes in told)
 
 
-def _told_by_lanes(messages: Iterable[Tapped], topic: str) -> Iterator[dict[str, Any]]:
+def _told_by_lanes(
+    messages: Iterable[Tapped], topic: str
+) -> Iterator[tuple[_Times, dict[str, Any]]]:
     for tapped in messages:
         if not tapped.channel.startswith("toll/") or not tapped.channel.endswith(f"/{topic}"):
             continue
@@ -116,7 +126,7 @@ def _told_by_lanes(messages: Iterable[Tapped], topic: str) -> Iterator[dict[str,
         except ValueError:
             continue
         if isinstance(body, dict) and body.get("boot_id") and isinstance(body.get("utc_ms"), int):
-            yield body
+            yield (body["utc_ms"], tapped.at_us // 1_000), body
 
 
 def a3_bounded(seen: Evidence) -> Iterator[str]:

@@ -75,6 +75,16 @@ def test_a_state_from_before_the_mode_that_is_heard_late_proves_nothing() -> Non
     assert found(notice(10, "degraded_no_plaza", 1), state(9.9, heard_s=10.2))["A2"] == 0
 
 
+def test_a_state_from_after_the_clock_was_set_back_proves_nothing() -> None:
+    """It is heard long after the mode was over, and says it was made while it lasted."""
+    began = notice(10, "degraded_no_plaza", 1, heard_s=5)
+    over = notice(12, "restored_no_plaza", 2, heard_s=7)
+    set_back = (state(10.2, heard_s=10.2), state(11.2, heard_s=11.2))
+    assert found(began, state(10.9, MODE, heard_s=5.9), over, *set_back)["A2"] == 0
+    assert found(began, over, *set_back)["A2"] == 0
+    assert found(began, state(10.9, heard_s=5.9), over, *set_back)["A2"] == 1
+
+
 def test_a_mode_that_was_over_before_the_next_state_is_well() -> None:
     """What is told of it is its beginning and its end."""
     brief = (notice(10, "degraded_no_plaza", 1), notice(10.3, "restored_no_plaza", 2), state(10.5))
