@@ -108,11 +108,12 @@ def _hidden(boot: _Boot, began: _Times, number: int, mode: str) -> bool:
     over = min(ends)[1] if ends else (began[0] + VISIBLE_MS + 1, began[1] + VISIBLE_MS)
     last_ms = min(over[0] - 1, began[0] + VISIBLE_MS)
     told = [
-        modes
+        (made_ms, mode in modes)
         for (made_ms, heard_ms), modes in boot.states
-        if began[0] < made_ms <= last_ms and heard_ms <= over[1] + VISIBLE_MS
+        if began[0] <= made_ms <= last_ms and heard_ms <= over[1] + VISIBLE_MS
     ]
-    return bool(told) and not any(mode in modes for modes in told)
+    # One of the same millisecond may be from before it began.
+    return any(made_ms > began[0] for made_ms, _ in told) and not any(shown for _, shown in told)
 
 
 def _told_by_lanes(

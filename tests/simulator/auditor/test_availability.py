@@ -82,6 +82,9 @@ def test_a_state_from_after_the_clock_was_set_back_proves_nothing() -> None:
     set_back = (state(10.2, heard_s=10.2), state(11.2, heard_s=11.2))
     assert found(began, state(10.9, MODE, heard_s=5.9), over, *set_back)["A2"] == 0
     assert found(began, over, *set_back)["A2"] == 0
+    at_once = (notice(10, "degraded_no_plaza", 1), state(10, MODE))
+    ahead = state(10.2, heard_s=5)
+    assert found(ahead, *at_once, notice(10.4, "restored_no_plaza", 2), state(10.4))["A2"] == 0
     assert found(began, state(10.9, heard_s=5.9), over, *set_back)["A2"] == 1
 
 
