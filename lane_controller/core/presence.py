@@ -54,7 +54,8 @@ def loop_changed(draft: Draft) -> None:
     fact = draft.event.fact
     assert isinstance(fact, InputChanged)
     state = draft.state
-    if fact.point is Point.CURTAIN and fact.reading.occupied:
+    if fact.point is Point.CURTAIN and fact.reading is Reading.ON:
+        # A reading that is lost shows nobody: inputs lost for long doubt the vehicle themselves.
         draft.put(leaving_left_window=True)
     if fact.point is not Point.LOOP_1:
         return

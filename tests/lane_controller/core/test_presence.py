@@ -395,6 +395,22 @@ def test_a_car_that_pays_while_loop_1_flickers_and_loop_2_is_cut_is_no_new_one()
     assert book.state.empty
 
 
+def test_readings_lost_for_a_moment_show_nobody_who_left_the_window() -> None:
+    """Loop 2's wire was cut and is mended while the module restarts: the paid car stands at the
+    window all the time, and passes later, once."""
+    book = with_curtain().arrive() >> code()
+    book.read(loop_2=ON).answer(OrderState.PAID).wait(50)
+    book.read(loop_1=UNKNOWN, loop_2=UNKNOWN, curtain=UNKNOWN).wait(200)
+    book.read(loop_1=ON, loop_2=OFF, curtain=OFF).boom_up().wait(3000)
+    assert book.records == []
+    assert book.state.arriving is not None
+    assert book.state.arriving.released
+    book.read(loop_2=ON, curtain=ON).wait(500).read(loop_1=OFF).wait(1500)
+    book.read(curtain=OFF, loop_2=OFF).wait(2000)
+    (record,) = book.records
+    assert record.end is PassageEnd.PASSED
+
+
 def test_chatter_of_loop_1_while_loop_2_lies_is_no_vehicle_that_has_left() -> None:
     """Loop 2's wire was cut and mended, loop 1 flickered as it came back: nothing broke the
     curtain, and the paid car stands there still."""
