@@ -107,7 +107,11 @@ def loop_1_read(draft: Draft) -> None:
         return
     draft.put(loop_1_lost_at_ns=None)
     blind_ns = draft.now_ns - lost_ns
-    if draft.state.arriving is None or blind_ns < GAP_NS:
+    if blind_ns < GAP_NS:
+        return
+    if draft.state.leaving is not None:
+        _doubt_leaving(draft)
+    if draft.state.arriving is None:
         return
     short = blind_ns <= SAME_VEHICLE_DOWNTIME_MS_MAX * NS_PER_MS
     still = draft.state.still_when_lost

@@ -266,9 +266,13 @@ def _moved_on(draft: Draft) -> bool:
         return True  # Another is at the window, told by its plate.
     if state.leaving_left_window or state.reading(Point.LOOP_1) is not Reading.ON:
         return True
+    assert state.leaving is not None
+    another = state.early_plate is not None and state.early_at_ns >= state.leaving_since_ns
     if _curtain_broken(draft):
         # Nothing is on loop 2: it is dirty, or cut, and cannot tell. Another plate can.
-        return state.early_plate is not None and state.early_at_ns >= state.leaving_since_ns
+        return another
+    if another and NOT_STILL in state.leaving.remarks:
+        return True
     if Point.CURTAIN in state.config.under_boom:
         return False
     held_ns = draft.now_ns - state.leaving_since_ns - GAP_NS

@@ -35,6 +35,7 @@ from tolling.messages import (
     OperatorAction,
     OperatorCommand,
 )
+from tolling.records import Tender
 
 HELP_LOOKS_NS = NS_PER_S
 HELD_MS = 4_000
@@ -90,7 +91,7 @@ class Booth:
         self._command_no = 0
         self._wake_no = 0
         self._helped: dict[str, int] = {}
-        self._entered: set[int] = set()
+        self._entered: dict[int, PassageId] = {}
         """Vehicles whose cash was entered and the lane did not answer."""
         self._seen: tuple[str, int] | None = None
         """Which vehicle stood at the window with which passage, when last looked."""
@@ -138,9 +139,9 @@ class Booth:
         here = self._outside.at_window() == vehicle_id
         if not here and action is OperatorAction.CASH_TAKEN:
             # The boom went up for another tender while the money was counted: it goes back. But
-            # where the lane was told of the cash and died, it went up for that.
-            told_lane = vehicle_id in self._entered
-            says = LaneSays.ACCEPTED if told_lane else LaneSays.PAID_BY_PHONE
+            # where the lane was told of the cash and died, it may have gone up for that.
+            kept = self._is_in_till(vehicle_id, view)
+            says = LaneSays.ACCEPTED if kept else LaneSays.PAID_BY_PHONE
             self._heap.after(0, lambda: self._says(says, None))
             return
         if view is None or view.arriving is None or not here:
@@ -150,14 +151,27 @@ class Booth:
         passage_id = PassageId(view.arriving.passage_id)
 
         if action is OperatorAction.CASH_TAKEN:
-            self._entered.add(vehicle_id)
+            self._entered[vehicle_id] = passage_id
 
         def told(result: CommandResult | None) -> None:
             if result is not None:
-                self._entered.discard(vehicle_id)
+                self._entered.pop(vehicle_id, None)
             self._cash_told(action, result, toll_fen, passage_id)
 
         self.order(view, action, passage_id, operator=OPERATOR, told=told)
+
+    def _is_in_till(self, vehicle_id: int, view: LaneSnapshot | None) -> bool:
+        """Return whether cash the lane did not answer for let the vehicle go: the screen tells what
+        it was, as long as the vehicle is in the lane."""
+        passage_id = self._entered.get(vehicle_id)
+        if passage_id is None:
+            return False
+        shown = () if view is None else (view.arriving, view.leaving)
+        for passage in shown:
+            if passage is not None and passage.passage_id == passage_id:
+                had = {leg.tender for leg in passage.legs if leg.status == "captured"}
+                return not had or Tender.CASH in had
+        return True
 
     def _cash_told(
         self,

@@ -411,6 +411,32 @@ def test_readings_lost_for_a_moment_show_nobody_who_left_the_window() -> None:
     assert record.end is PassageEnd.PASSED
 
 
+def under_boom_when_readings_are_lost() -> Playbook:
+    """Return a lane whose paid car was under the boom as its inputs were lost for two seconds; when
+    they are back somebody holds loop 1."""
+    book = with_curtain().arrive().pay().boom_up().read(loop_2=ON).wait(500)
+    book.read(loop_1=UNKNOWN, loop_2=UNKNOWN, curtain=UNKNOWN).wait(2000)
+    return book
+
+
+def test_who_stands_there_after_readings_were_lost_for_long_may_be_the_next() -> None:
+    """The paid car may have gone through unseen: a person says who it is."""
+    book = under_boom_when_readings_are_lost().read(loop_1=ON, loop_2=OFF, curtain=OFF).wait(1500)
+    assert book.state.phase is Phase.UNSURE
+
+
+def test_another_plate_read_while_readings_were_lost_tells_that_the_first_is_gone() -> None:
+    """The paid car passed; the one at the window pays for itself."""
+    book = under_boom_when_readings_are_lost() >> ev.PlateRead(plate=OTHER)
+    book.read(loop_1=ON, loop_2=OFF, curtain=OFF).wait(1500)
+    (record,) = book.records
+    assert record.end is PassageEnd.PASSED
+    assert record.plate == PLATE
+    assert book.state.arriving is not None
+    assert book.state.arriving.plate == OTHER
+    assert not book.state.arriving.released
+
+
 def test_chatter_of_loop_1_while_loop_2_lies_is_no_vehicle_that_has_left() -> None:
     """Loop 2's wire was cut and mended, loop 1 flickered as it came back: nothing broke the
     curtain, and the paid car stands there still."""
