@@ -14,6 +14,7 @@ import typer
 
 from plaza_server.config import PlazaConfig, load_config
 from plaza_server.coupon_command import coupons_app
+from plaza_server.etc_command import etc_app
 from plaza_server.receipt_command import receipt_app, roots_app
 from plaza_server.refund_command import refund_app
 from plaza_server.rules.units import AddLane, AddOperator, PutSet, Unit
@@ -40,6 +41,7 @@ app.add_typer(roots_app, name="roots")
 app.add_typer(receipt_app, name="receipt")
 app.add_typer(refund_app, name="refund")
 app.add_typer(coupons_app, name="coupons")
+app.add_typer(etc_app, name="etc")
 ConfigOption = Annotated[Path, typer.Option("--config", help="The plaza's TOML file.")]
 
 _TEMPLATE = """\

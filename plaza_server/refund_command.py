@@ -8,26 +8,21 @@ line, which others can read.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
-from urllib.request import Request, urlopen
 
 import typer
 
-from plaza_server.config import load_config
+from plaza_server.api_call import call_plaza
 from plaza_server.rules.claims import ClaimState
 from plaza_server.rules.claims_units import Decision
 from plaza_server.shell.clock import random_bytes
-from tolling.errors import BadInputError, RefusedError
 from tolling.money import Money
 
 refund_app = typer.Typer(no_args_is_help=True, help="Claims on settled passages.")
-TOKEN = "PLAZA_TOKEN"  # noqa: S105 - the name of a variable, not a secret
-TIMEOUT_S = 30
+PATH = "/v1/refunds"
 ConfigOption = Annotated[Path, typer.Option("--config", help="The plaza's TOML file.")]
 UrlOption = Annotated[
     str, typer.Option("--url", help="Where the plaza serves; else host and port of the file.")
@@ -57,7 +52,7 @@ def ask(
         "amount_fen": fen,
     }
     given = {name: value for name, value in body.items() if value is not None}
-    _tell(_call(config, url, "POST", "", given), as_json)
+    _tell(call_plaza(config, url, "POST", PATH, given), as_json)
 
 
 @refund_app.command("approve")
@@ -69,7 +64,7 @@ def approve(
 ) -> None:
     """Approve a claim: a platform's is sent at once, cash is handed out by an attendant."""
     body = {"decision": Decision.APPROVE.value}
-    _tell(_call(config, url, "POST", f"/{claim}/decision", body), as_json)
+    _tell(call_plaza(config, url, "POST", f"{PATH}/{claim}/decision", body), as_json)
 
 
 @refund_app.command("refuse")
@@ -82,7 +77,7 @@ def refuse(
 ) -> None:
     """Refuse a claim; no money moves."""
     body = {"decision": Decision.REFUSE.value, "reason": reason}
-    _tell(_call(config, url, "POST", f"/{claim}/decision", body), as_json)
+    _tell(call_plaza(config, url, "POST", f"{PATH}/{claim}/decision", body), as_json)
 
 
 @refund_app.command("paid-out")
@@ -94,7 +89,7 @@ def paid_out(
 ) -> None:
     """Say that an approved claim's cash was handed out."""
     body = {"decision": Decision.PAID_OUT.value}
-    _tell(_call(config, url, "POST", f"/{claim}/decision", body), as_json)
+    _tell(call_plaza(config, url, "POST", f"{PATH}/{claim}/decision", body), as_json)
 
 
 @refund_app.command("list")
@@ -108,46 +103,12 @@ def listing(
     """List claims, the newest first, at most 200."""
     asked = {"state": "" if state is None else state.value, "receipt_no": receipt}
     query = urlencode({name: value for name, value in asked.items() if value})
-    answer = _call(config, url, "GET", f"?{query}" if query else "", None)
+    answer = call_plaza(config, url, "GET", f"{PATH}?{query}" if query else PATH, None)
     if as_json:
         _say(answer)
         return
     for claim in answer["claims"]:
         _tell(claim, as_json=False)
-
-
-def _call(config: Path, url: str, method: str, path: str, body: dict[str, Any] | None) -> Any:
-    """Return what the plaza answers. Raises: RefusedError: it says no. BadInputError: no plaza."""
-    checked = load_config(config)
-    base = (url or f"http://{checked.http.host}:{checked.http.port}").rstrip("/")
-    if not base.startswith(("http://", "https://")):
-        raise BadInputError(where="--url", what="no http or https address")
-    token = os.environ.get(TOKEN, "")
-    if not token:
-        what = "nobody's token is given"
-        raise BadInputError(where=TOKEN, what=what, do="Set it to what add-operator printed")
-    data = None if body is None else json.dumps(body).encode("utf-8")
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    request = Request(  # noqa: S310 - http or https, asserted above
-        f"{base}/v1/refunds{path}", data=data, headers=headers, method=method
-    )
-    try:
-        with urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-            return json.load(answer)
-    except HTTPError as error:
-        raise RefusedError(where="plaza", what=_detail(error)) from None
-    except (URLError, OSError, ValueError):
-        what = "does not answer"
-        raise BadInputError(
-            where=f"plaza at {base}", what=what, do="Start it, or give --url"
-        ) from None
-
-
-def _detail(error: HTTPError) -> str:
-    try:
-        return str(json.load(error)["detail"])
-    except (ValueError, KeyError, TypeError, OSError):
-        return f"answers {error.code}"
 
 
 def _tell(claim: dict[str, Any], as_json: bool) -> None:

@@ -91,6 +91,24 @@ class Leg:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwedBack:
+    """What was, or may have been, taken for a passage by others than a platform, and settles
+    nothing of it: its issuer gives it back. The passage_id is the reader's reference."""
+
+    tender: Tender
+    """ETC; nothing else is taken so."""
+    tag_id: str
+    amount_fen: int
+    """1 and up; of one nobody knows, what was asked for."""
+    txn_id: str | None
+    """The reader's number of the debit; None: nobody knows whether it was taken at all."""
+
+    def __post_init__(self) -> None:
+        assert self.tender is Tender.ETC, "platforms and people give back what they took themselves"
+        assert self.amount_fen > 0, "what is owed back is money"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PassageRecord:
     """Everything that must be known of one passage for good."""
 
@@ -130,6 +148,8 @@ class PassageRecord:
     why: tuple[Reason, ...] = ()
     """How the best price was found: one step per coupon leg. Records sealed before coupons were
     taken have none."""
+    owed_back: tuple[OwedBack, ...] = ()
+    """Debits of a tag that no leg stands for. Older records name none."""
 
     def __post_init__(self) -> None:
         assert self.toll_due_fen >= 0, "a toll is not negative"
@@ -139,5 +159,7 @@ class PassageRecord:
         coupons = [leg.amount_fen for leg in self.legs if leg.tender is Tender.COUPON]
         assert coupons == [step.saved_fen for step in self.why], "every coupon leg says why"
         assert len(coupons) <= 1, "no two coupons stand together"
+        charges = sum(leg.tender is Tender.ETC for leg in self.legs) + len(self.owed_back)
+        assert charges <= 1, "a tag is debited once per passage: applied or owed back"
         applied = sum(leg.amount_fen for leg in self.legs)
         assert applied == self.toll_due_fen or self.unpaid_reason is not None, "legs do not sum"

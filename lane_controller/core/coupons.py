@@ -13,7 +13,7 @@ sealed record names the coupon or does not, and the plaza ends the reservation b
 from __future__ import annotations
 
 from lane_controller.core import commands as cmd
-from lane_controller.core import identify, paying
+from lane_controller.core import identify, paying, tags
 from lane_controller.core.draft import Draft
 from lane_controller.core.events import (
     CouponAnswered,
@@ -200,8 +200,8 @@ def go_on(draft: Draft, picture: PictureKind) -> None:
         settle_whole(draft)
     elif code is not None:
         paying.take_code(draft, code)
-    elif paying.may_charge_tag(passage):
-        paying.charge_tag(draft)
+    elif tags.may_charge(passage):
+        tags.charge(draft)
     elif not paying.phone_money_possible(draft):
         paying.offer_other_tender(draft)
     else:

@@ -11,7 +11,7 @@ voice; with both lost the attendant's screen tells it, an unattended lane calls 
 from __future__ import annotations
 
 from lane_controller.core import commands as cmd
-from lane_controller.core import coupons, interlock, paying
+from lane_controller.core import coupons, interlock, paying, tags
 from lane_controller.core.draft import Draft
 from lane_controller.core.events import EntryKnown, PlateRead, TagRead, TollShown
 from lane_controller.core.limits import EARLY_READ_MS_MAX
@@ -129,7 +129,7 @@ def tag_read(draft: Draft) -> None:
         if fact.tag.entry is not None:
             _identified_more(draft)
     elif draft.state.phase is Phase.TENDER:
-        paying.charge_tag(draft)
+        tags.charge(draft)
 
 
 def _take_tag(draft: Draft, tag: EtcTag) -> None:
@@ -229,6 +229,7 @@ def price(draft: Draft) -> None:
     if quoted.entry_source is EntrySource.FARTHEST:
         draft.remark("farthest_entry")
     draft.put_passage(quote=quoted)
+    tags.fit(draft)
     if quoted.toll_due_fen == 0:
         release_free(draft)
     else:
@@ -304,8 +305,8 @@ def open_window(draft: Draft) -> None:
         coupons.ask(draft)  # What follows is for what is left.
     elif draft.passage.rest_fen == 0:
         coupons.settle_whole(draft)
-    elif draft.passage.tag is not None:
-        paying.charge_tag(draft)
+    elif tags.may_charge(draft.passage):
+        tags.charge(draft)
     elif not paying.phone_money_possible(draft):
         paying.offer_other_tender(draft)
 
@@ -351,7 +352,7 @@ def resume(draft: Draft) -> None:
         draft.put_passage(phase=Phase.PAYING)
         draft.show_kind(PictureKind.CHECKING)
         paying.poll_open_orders(draft)
-        paying.etc_overdue(draft)
+        tags.overdue(draft)
         draft.wake("tender", draft.limits.second_tender_ms)
     else:
         show_toll(draft)

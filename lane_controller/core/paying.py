@@ -1,4 +1,4 @@
-"""Paying by phone and by tag: scans, orders, answers, the second tender.
+"""Paying by phone: scans, orders, answers, the second tender.
 
 Each order is its own small machine. Only the plaza's word moves it: paid with the exact amount
 releases, refused
@@ -11,11 +11,10 @@ per passage.
 from __future__ import annotations
 
 from lane_controller.core import commands as cmd
-from lane_controller.core import identify
+from lane_controller.core import identify, tags
 from lane_controller.core.draft import Draft
 from lane_controller.core.events import (
     CodeScanned,
-    EtcAnswered,
     NoAnswer,
     NotCodeScanned,
     OrderAnswered,
@@ -23,7 +22,7 @@ from lane_controller.core.events import (
     StoreState,
 )
 from lane_controller.core.limits import ORDERS_MAX, ORDERS_OPEN_MAX
-from lane_controller.core.states import EtcPhase, LaneOrder, OrderPhase, Passage, Phase
+from lane_controller.core.states import LaneOrder, OrderPhase, Phase
 from tolling.alarms import AlarmCode
 from tolling.evolve import evolve
 from tolling.ids import OutTradeNo, make_out_trade_no, parse_passage_id
@@ -281,6 +280,8 @@ def _paid(draft: Draft, order: LaneOrder, answer: PaymentAnswer) -> None:
         back_to_tender(draft, PictureKind.OTHER_TENDER)
         return
     _put_order(draft, evolve(order, phase=OrderPhase.PAID, version=answer.version))
+    if not passage.legs and not passage.released and tags.without(draft, order.amount_fen):
+        passage = draft.passage
     if passage.legs or passage.released or order.amount_fen != passage.rest_fen:
         # Another tender won in this lane's journal, or what is due was changed since: the record
         # does not name this one, so the plaza refunds it.
@@ -399,71 +400,6 @@ def back_to_tender(draft: Draft, picture: PictureKind) -> None:
     draft.no_wake("tender")
     keep_offer = passage.other_offered and picture is PictureKind.TOLL
     draft.show_kind(PictureKind.OTHER_TENDER if keep_offer else picture)
-
-
-def may_charge_tag(passage: Passage) -> bool:
-    """Return whether there is a tag to charge, once, and no other tender has begun."""
-    if passage.coupon_asked is not None:
-        return False  # What is left to charge is known in a moment.
-    return passage.tag is not None and passage.etc is EtcPhase.NONE and not passage.orders
-
-
-def charge_tag(draft: Draft) -> None:
-    """Charge the tag at the window once, where no other tender has begun."""
-    passage = draft.passage
-    if not may_charge_tag(passage):
-        return
-    assert passage.tag is not None
-    draft.put_passage(etc=EtcPhase.CHARGING, phase=Phase.PAYING)
-    draft.emit(
-        cmd.ChargeTag(
-            passage_id=passage.passage_id,
-            tag_id=passage.tag.tag_id,
-            amount_fen=passage.rest_fen,
-        )
-    )
-    draft.wake("etc", draft.limits.etc_wait_ms)
-    draft.wake("tender", draft.limits.second_tender_ms)
-
-
-def etc_answered(draft: Draft) -> None:
-    """Take the antenna's word for the charge of this passage."""
-    fact = draft.event.fact
-    assert isinstance(fact, EtcAnswered)
-    passage = draft.passage
-    if fact.passage_id != passage.passage_id or passage.etc in (EtcPhase.NONE, EtcPhase.PAID):
-        return
-    if fact.failed:
-        draft.put_passage(etc=EtcPhase.UNKNOWN)
-        draft.wake("etc", draft.limits.poll_retry_ms)
-        return
-    outcome = fact.outcome
-    if outcome is None or outcome.charged_fen == 0:
-        draft.put_passage(etc=EtcPhase.REFUSED)
-        draft.no_wake("etc")
-        draft.note("tag_refused", outcome.reason if outcome else "never_begun")
-        back_to_tender(draft, PictureKind.TOLL)
-        return
-    draft.put_passage(etc=EtcPhase.PAID)
-    if outcome.charged_fen != passage.rest_fen or passage.legs or passage.released:
-        draft.remark("tag_charge_to_give_back")
-        draft.alarm(AlarmCode.AMOUNT_MISMATCH, "etc", "a tag was charged besides what was due")
-        back_to_tender(draft, PictureKind.OTHER_TENDER)
-        return
-    leg = Leg(tender=Tender.ETC, amount_fen=outcome.charged_fen, provider_txn_id=outcome.txn_id)
-    draft.put_passage(legs=(*passage.held_legs, leg))
-    for order in draft.passage.open_orders:
-        cancel(draft, order)
-    identify.release(draft, AuthorisedBy.TENDER, cmd.RaiseReason.TENDER)
-    draft.show_kind(PictureKind.PAID)
-
-
-def etc_overdue(draft: Draft) -> None:
-    """The charge did not end in time: ask, never charge again."""
-    if draft.state.arriving is None or not draft.passage.etc_open:
-        return
-    draft.put_passage(etc=EtcPhase.UNKNOWN)
-    draft.emit(cmd.AskTag(passage_id=draft.passage.passage_id))
 
 
 # ---- helpers ----

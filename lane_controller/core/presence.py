@@ -20,7 +20,15 @@ from lane_controller.core.limits import (
     UNSURE_MS,
 )
 from lane_controller.core.sealing import seal
-from lane_controller.core.states import Boom, LaneMode, LaneState, LeavingPhase, Passage, Phase
+from lane_controller.core.states import (
+    Boom,
+    EtcPhase,
+    LaneMode,
+    LaneState,
+    LeavingPhase,
+    Passage,
+    Phase,
+)
 from tolling.alarms import AlarmCode
 from tolling.clock import NS_PER_MS
 from tolling.evolve import evolve
@@ -500,6 +508,9 @@ def _hand_over_orders(draft: Draft) -> None:
                 order = evolve(order, handed_over=True)
         orders.append(order)
     draft.put_passage(orders=tuple(orders))
+    if draft.passage.etc is EtcPhase.UNKNOWN:
+        # The last chance to know before its record is sealed.
+        draft.emit(cmd.AskTag(passage_id=draft.passage.passage_id))
 
 
 def _window_empty(draft: Draft) -> None:

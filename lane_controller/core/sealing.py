@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lane_controller.core import commands as cmd
-from lane_controller.core import coupons
+from lane_controller.core import coupons, tags
 from lane_controller.core.draft import Draft
 from lane_controller.core.legs import LegStatus
 from lane_controller.core.limits import RECENT_CODES_MAX
@@ -56,6 +56,7 @@ def seal(draft: Draft, passage: Passage, end: PassageEnd) -> None:
         operator=passage.operator,
         operator_reason=passage.operator_reason,
         why=tuple(each.step for each in applied if each.step is not None),
+        owed_back=tags.owed_back(passage, named=any(leg.tender is Tender.ETC for leg in legs)),
     )
     used = tuple(each.keyed_hash for each in applied)
     codes = (*used, *(order.keyed_hash for order in passage.orders))

@@ -185,6 +185,20 @@ class LaneCoupon:
     """The plaza said no: shown again it is not asked about again."""
 
 
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagDebit:
+    """What a tag is asked for, for one passage; there is one at most."""
+
+    tag_id: str
+    amount_fen: int
+    """Asked for; once taken, what was."""
+    status: LegStatus = LegStatus.OFFERED
+    """OFFERED while undecided; REFUND_DUE as soon as it is sure that no record names it."""
+    txn_id: str | None = None
+    """The reader's number; None until it is taken."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
     """One vehicle in the lane."""
@@ -212,6 +226,8 @@ class Passage:
     orders: tuple[LaneOrder, ...] = ()
     tag: EtcTag | None = None
     etc: EtcPhase = EtcPhase.NONE
+    debit: TagDebit | None = None
+    """None until the tag is charged."""
     cash_ready: bool = False
     other_offered: bool = False
     coupons: tuple[LaneCoupon, ...] = ()
@@ -258,17 +274,17 @@ class Passage:
 
     @property
     def held_legs(self) -> tuple[Leg, ...]:
-        """Return what makes the toll less before money is asked for, in the order it was had."""
-        coupon = self.coupon_held
-        if coupon is None or coupon.step is None:
-            return ()
-        return (
-            Leg(
-                tender=Tender.COUPON,
-                amount_fen=coupon.step.saved_fen,
-                provider_txn_id=coupon.coupon_no,
-            ),
-        )
+        """Return what makes the toll less before other money is asked for: the coupon, then what
+        the tag gave."""
+        coupon, debit = self.coupon_held, self.debit
+        legs: tuple[Leg, ...] = ()
+        if coupon is not None and coupon.step is not None:
+            saved_fen, number = coupon.step.saved_fen, coupon.coupon_no
+            legs = (Leg(tender=Tender.COUPON, amount_fen=saved_fen, provider_txn_id=number),)
+        if debit is not None and debit.status is LegStatus.CAPTURED:
+            fen, txn_id = debit.amount_fen, debit.txn_id
+            legs = (*legs, Leg(tender=Tender.ETC, amount_fen=fen, provider_txn_id=txn_id))
+        return legs
 
     @property
     def rest_fen(self) -> int:

@@ -23,6 +23,7 @@ from lane_controller.core import (
     paying,
     people,
     presence,
+    tags,
 )
 from lane_controller.core import events as ev
 from lane_controller.core.draft import Draft
@@ -190,10 +191,17 @@ INTERLOCK: Table = {
 
 LEAVING: Table = {
     ev.InputChanged: _everywhere(LeavingPhase, _go(presence.loop_changed, *LeavingPhase)),
+    ev.EtcAnswered: {
+        LeavingPhase.ABSENT: Ignore("nobody is under the boom"),
+        **{
+            phase: _go(tags.answered_of_leaving, phase)
+            for phase in (LeavingPhase.UNDER_BOOM, LeavingPhase.CLEARING)
+        },
+    },
     **_rest(
         LeavingPhase,
         "says nothing of the vehicle under the boom",
-        *(fact for fact in ALL_FACTS if fact is not ev.InputChanged),
+        *(fact for fact in ALL_FACTS if fact not in (ev.InputChanged, ev.EtcAnswered)),
     ),
 }
 
@@ -329,16 +337,14 @@ ARRIVING: Table = {
     ),
     ev.OrderAnswered: _orders(paying.order_answered),
     ev.OrderUnanswered: _orders(paying.order_unanswered),
-    ev.EtcAnswered: _only(
-        Phase,
-        {
-            Phase.PAYING: _go(paying.etc_answered, *_PAID_OR_NOT),
-            Phase.CASH: _go(paying.etc_answered, Phase.CASH, Phase.RELEASED),
-            Phase.RELEASED: _go(paying.etc_answered, Phase.RELEASED),
-            Phase.TENDER: Illegal("a tag charge ended that this vehicle never began"),
-        },
-        Ignore("the vehicle has left or was not there"),
-    ),
+    ev.EtcAnswered: {
+        **{phase: _go(tags.answered, phase) for phase in Phase},
+        Phase.ABSENT: Ignore("the vehicle has left the window or was not there"),
+        Phase.IDENTIFYING: Illegal("a tag charge ended that this vehicle never began"),
+        Phase.TENDER: _go(tags.answered, Phase.TENDER, Phase.RELEASED),
+        Phase.PAYING: _go(tags.answered, *_PAID_OR_NOT),
+        Phase.CASH: _go(tags.answered, Phase.CASH, Phase.RELEASED),
+    },
     **_rest(
         Phase,
         "changes nothing for the vehicle by itself",
@@ -401,7 +407,7 @@ PASSAGE_TIMERS: dict[str, Handler] = {
     "entry": identify.entry_overdue,
     "tender": paying.second_tender_due,
     "cash": people.cash_lock_over,
-    "etc": paying.etc_overdue,
+    "etc": tags.overdue,
     "coupon": coupons.overdue,
 }
 """Timers of the vehicle at the window."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lane_controller.core import commands as cmd
 from lane_controller.core.legs import LegEvent, LegStatus, after, settlement
 from lane_controller.core.paying import TENDER_OF
-from lane_controller.core.states import EtcPhase, LaneState, OrderPhase, Passage
+from lane_controller.core.states import LaneState, OrderPhase, Passage
 from tolling.clock import NS_PER_MS, WallTime
 from tolling.devices import Health
 from tolling.messages import AlarmNotice, LaneNotice, LaneSnapshot, LegView, PassageView
@@ -66,8 +66,12 @@ def _legs(passage: Passage) -> Iterator[tuple[Tender, int, LegStatus]]:
     """Yield the tenders of a passage in the order they are had: undone in reverse."""
     for coupon in passage.coupons:
         yield Tender.COUPON, coupon.step.saved_fen if coupon.step else 0, coupon.status
-    if passage.etc is not EtcPhase.NONE:
-        yield Tender.ETC, *_etc(passage)
+    debit = passage.debit
+    if debit is not None:
+        # One that settled nothing though something else did is owed back by its issuer.
+        besides = passage.legs and all(leg.tender is not Tender.ETC for leg in passage.legs)
+        status = after(debit.status, LegEvent.LEFT_OUT) if besides else debit.status
+        yield Tender.ETC, debit.amount_fen, debit.status if passage.etc_open else status
     named = {leg.out_trade_no for leg in passage.legs}
     for order in passage.orders:
         status = _ORDER_LEG[order.phase]
@@ -77,15 +81,6 @@ def _legs(passage: Passage) -> Iterator[tuple[Tender, int, LegStatus]]:
     for leg in passage.legs:
         if leg.tender is Tender.CASH:
             yield Tender.CASH, leg.amount_fen, LegStatus.CAPTURED
-
-
-def _etc(passage: Passage) -> tuple[int, LegStatus]:
-    if passage.etc is EtcPhase.PAID:
-        paid = next((leg for leg in passage.legs if leg.tender is Tender.ETC), None)
-        # One that was charged besides what settled it is owed back by its issuer.
-        return (paid.amount_fen, LegStatus.CAPTURED) if paid else (0, LegStatus.REFUND_DUE)
-    refused = passage.etc is EtcPhase.REFUSED
-    return passage.rest_fen, LegStatus.RELEASED if refused else LegStatus.OFFERED
 
 
 def snapshot(
@@ -135,6 +130,7 @@ def summary(state: LaneState) -> tuple[object, ...]:
         arriving.cash_ready if arriving else None,
         tuple(order.phase for order in arriving.orders) if arriving else (),
         tuple(coupon.status for coupon in arriving.coupons) if arriving else (),
+        arriving.debit.status if arriving and arriving.debit else None,
         tuple(mode.name for mode in state.degraded),
         state.alarms,
         state.lane_green,

@@ -20,6 +20,7 @@ from plaza_server.api import (
     commands,
     coupons,
     entries,
+    etc_dues,
     fares,
     health,
     lanes,
@@ -99,7 +100,7 @@ def make_app(plaza: Plaza) -> FastAPI:
     app.state.public_rate = RateBound()
     for part in (payments, records, entries, tariffs, lanes, operators, commands, health):
         app.include_router(part.router)
-    for part in (coupons, open_orders, platforms, reconciliations, refunds):
+    for part in (coupons, etc_dues, open_orders, platforms, reconciliations, refunds):
         app.include_router(part.router)
     for router in (fares.router, receipts.router, receipts.pages, roots.router):
         app.include_router(router)

@@ -4,7 +4,7 @@ Strategy. The chain is checked first, over the exact bytes and before anything i
 that fits the chain is taken whatever it says: content that is no record of this lane is kept raw in
 quarantine and the chain goes on. A good one is applied in the commit that takes it: the orders its
 legs name go to revenue, every other order of the passage is given back or cancelled, cash and ETC
-legs are booked.
+legs are booked, and what a tag gave beside them is owed back (etc_dues.py).
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def open_record(sealed: SealedRecord) -> PassageRecord:
         raise BadInputError(where=where, what="its passage_id is another lane's")
     if not passages <= {record.passage_id}:
         raise BadInputError(where=where, what="it names an order of another passage")
-    if any(leg.amount_fen >= MAX_FEN for leg in record.legs):
+    amounts = [leg.amount_fen for leg in record.legs]
+    if any(fen >= MAX_FEN for fen in (*amounts, *(owed.amount_fen for owed in record.owed_back))):
         raise BadInputError(where=where, what="a leg is beyond any toll")
     return record
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from plaza_server.rules.bill_units import BillUnit
 from plaza_server.rules.claims_units import ApplyClaim, ClaimUnit, ClaimWork
 from plaza_server.rules.coupons import CouponUnit, ReleaseCoupon, ReserveCoupon
+from plaza_server.rules.etc_dues import SayEtcOutcome
 from plaza_server.rules.facts import OrderFact, TurnDown
 from plaza_server.rules.merkle_log import AddRoot
 from plaza_server.rules.orders import AlarmNote, Moment, Order
@@ -304,4 +305,4 @@ class EndCommand:
 AdminUnit = (
     AddLane | AddEntry | PutSet | AddOperator | LogCommand | EndCommand | MoveReceipt | AddRoot
 )
-Unit = EngineUnit | AdminUnit | BillUnit | ClaimUnit | CouponUnit
+Unit = EngineUnit | AdminUnit | BillUnit | ClaimUnit | CouponUnit | SayEtcOutcome

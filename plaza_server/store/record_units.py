@@ -9,6 +9,7 @@ from plaza_server.rules.records import open_record, place_of, settle
 from plaza_server.rules.units import AddLane, GiveEpoch, RecordsTaken, TakeRecords
 from plaza_server.store import tables as t
 from plaza_server.store.coupon_units import settle_coupons
+from plaza_server.store.etc_due_units import note_dues
 from plaza_server.store.prepared import Prepared
 from plaza_server.store.receipt_units import issue
 from plaza_server.store.rows import order_of
@@ -202,6 +203,7 @@ def _settle(
         work.note_difference(difference, unit.at, place)
     payee = unit.payee or record.plaza_id
     owner = unit.lease.owner
+    note_dues(work, record, owner=owner, at=unit.at)
     strange = settle_coupons(work, record, place, owner=owner, at=unit.at, payee=payee)
     for note in (*settled.alarms, *(() if strange is None else (strange,))):
         if work.note_alarm(note, unit.at.wall_ms):

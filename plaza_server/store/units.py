@@ -18,6 +18,7 @@ from plaza_server.rules import units as u
 from plaza_server.rules.bill_units import EndReconciliation, ImportBill, LookAtNumbers
 from plaza_server.rules.claims_units import ApplyClaim, AskRefund, DecideClaim
 from plaza_server.rules.coupons import ImportCoupons, ReleaseCoupon, ReserveCoupon
+from plaza_server.rules.etc_dues import SayEtcOutcome
 from plaza_server.rules.merkle_log import AddRoot
 from plaza_server.rules.receipts import MoveReceipt
 from plaza_server.store import (
@@ -25,6 +26,7 @@ from plaza_server.store import (
     bill_units,
     claim_units,
     coupon_units,
+    etc_due_units,
     order_units,
     receipt_log,
     receipt_units,
@@ -62,6 +64,7 @@ _FUNCTIONS: dict[type[Any], Callable[[Work, Any], object]] = {
     ReserveCoupon: coupon_units.reserve_coupon,
     ReleaseCoupon: coupon_units.release_coupon,
     ImportCoupons: coupon_units.import_coupons,
+    SayEtcOutcome: etc_due_units.say_outcome,
     MoveReceipt: receipt_units.move_receipt,
     AddRoot: receipt_log.add_root,
 }

@@ -16,6 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from plaza_server.rules.coupons import coupon_bookings
+from plaza_server.rules.etc_dues import dues_of, first_bookings
+from plaza_server.rules.ledger import Transfer, TransferKind
 from plaza_server.rules.ledger_chain import StreamHead, stream_start
 from plaza_server.rules.records import local_legs, open_record, place_of
 from plaza_server.rules.verify import (
@@ -272,7 +274,9 @@ def _legs(connection: sa.Connection, good: list[SealedRecord], proved: Proved) -
         except BadInputError as error:
             yield BadRow(rule="M6", table="records", key=place_of(sealed), what=error.what)
     legs = {
-        place: local_legs(record, place, record.plaza_id) + coupon_bookings(record, record.plaza_id)
+        place: local_legs(record, place, record.plaza_id)
+        + coupon_bookings(record, record.plaza_id)
+        + _owed_back(record)
         for place, record in opened
     }
     named: dict[str, dict[str, int]] = {
@@ -291,6 +295,12 @@ def _legs(connection: sa.Connection, good: list[SealedRecord], proved: Proved) -
             table = "orders" if key in due else "transfers"
             yield BadRow(rule="M1", table=table, key=key, what=f"record {place}: {what}")
         proved.legs += len(legs[place]) + len(due)
+
+
+def _owed_back(record: PassageRecord) -> tuple[Transfer, ...]:
+    """Return the transfers of a tag's debit the record owes back, and is sure of."""
+    rows = (each for due in dues_of(record, 0) for each in first_bookings(due))
+    return tuple(row for row in rows if row.kind is TransferKind.POSTED)
 
 
 def _with_difference(connection: sa.Connection, numbers: list[str]) -> set[str]:

@@ -83,6 +83,39 @@ CAUSES: dict[str, Cause] = {
             " FROM coupon_holds h WHERE h.coupon_no = c.coupon_no), 'offered') ORDER BY 1"
         ),
     ),
+    "etc": Cause(
+        table="etc_dues",
+        without_cause=sa.text(
+            "SELECT x.transfer_id FROM transfers x LEFT JOIN etc_dues d"
+            " ON x.amount_fen = d.amount_fen"
+            " AND (x.transfer_id = 'etc/' || d.passage_id || '/taken'"
+            " OR x.transfer_id = 'etc/' || d.passage_id || '/taken/end'"
+            " AND d.txn_id IS NULL AND d.state <> 'doubtful'"
+            " OR x.transfer_id = 'etc/' || d.passage_id || '/due'"
+            " AND d.state IN ('due', 'given_back')"
+            " OR x.transfer_id = 'etc/' || d.passage_id || '/back' AND d.state = 'given_back')"
+            " WHERE x.transfer_id LIKE 'etc/%' AND d.passage_id IS NULL ORDER BY 1"
+        ),
+        not_booked=sa.text(
+            "SELECT d.passage_id FROM etc_dues d"
+            " LEFT JOIN records r ON r.passage_id = d.passage_id"
+            " LEFT JOIN transfers t ON t.transfer_id = 'etc/' || d.passage_id || '/taken'"
+            " AND t.kind = CASE WHEN d.txn_id IS NULL THEN 'pending' ELSE 'posted' END"
+            " AND t.debit = 'etc' AND t.credit = 'suspense' AND t.amount_fen = d.amount_fen"
+            " LEFT JOIN transfers e ON e.transfer_id = 'etc/' || d.passage_id || '/taken/end'"
+            " AND e.kind = CASE d.state WHEN 'not_taken' THEN 'void' ELSE 'post' END"
+            " LEFT JOIN transfers o ON o.transfer_id = 'etc/' || d.passage_id || '/due'"
+            " AND o.kind = 'posted' AND o.debit = 'suspense' AND o.credit = 'refund_due'"
+            " AND o.amount_fen = d.amount_fen"
+            " LEFT JOIN transfers b ON b.transfer_id = 'etc/' || d.passage_id || '/back'"
+            " AND b.kind = 'posted' AND b.debit = 'refund_due' AND b.credit = 'etc'"
+            " AND b.amount_fen = d.amount_fen"
+            " WHERE r.passage_id IS NULL OR t.transfer_id IS NULL"
+            " OR (d.txn_id IS NULL AND d.state <> 'doubtful' AND e.transfer_id IS NULL)"
+            " OR (d.state IN ('due', 'given_back') AND o.transfer_id IS NULL)"
+            " OR (d.state = 'given_back' AND b.transfer_id IS NULL) ORDER BY 1"
+        ),
+    ),
     "bill": Cause(
         table="bill_postings",
         without_cause=sa.text(

@@ -111,6 +111,29 @@ class AuditedCoupon:
     """It was good for the whole run; else at no time of it."""
 
 
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditedDebit:
+    """One debit in an ETC reader's own books."""
+
+    reference: str
+    """The lane's number of it: its passage_id."""
+    tag_id: str
+    vehicle_id: int
+    """Whose tag it is."""
+    amount_fen: int
+    txn_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EtcDueRow:
+    """One row of the plaza's list of debits owed back, by plain SQL."""
+
+    passage_id: str
+    amount_fen: int
+    state: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CouponRow:
     """One row of the plaza's coupons, by plain SQL."""
@@ -227,3 +250,5 @@ class Evidence:
     coupons: tuple[AuditedCoupon, ...] = ()
     """What issuers made; empty where their copy is not there: values are not judged."""
     coupon_rows: tuple[CouponRow, ...] = ()
+    debits: tuple[AuditedDebit, ...] = ()
+    etc_dues: tuple[EtcDueRow, ...] = ()

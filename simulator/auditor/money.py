@@ -10,6 +10,7 @@ from typing import Any
 
 from simulator.auditor.alike import alike
 from simulator.auditor.coupons import m1_coupons
+from simulator.auditor.debits import alone, m1_debits, owed_by_plate
 from simulator.auditor.evidence import AuditedRecord, DriverStory, Evidence, Tapped
 from simulator.auditor.prices import m1_prices
 from simulator.auditor.twice import m1_twice
@@ -68,6 +69,7 @@ def m1_legs(seen: Evidence) -> Iterator[str]:
             yield f"order {number} is named by {times} legs"
     yield from m1_prices(seen, bodies(seen.plaza_records))
     yield from m1_coupons(seen, bodies(seen.plaza_records))
+    yield from m1_debits(seen, bodies(seen.plaza_records))
     if not seen.at_rest:
         return
     books = {trade.out_trade_no: trade for trade in seen.trades}
@@ -82,7 +84,7 @@ def m1_legs(seen: Evidence) -> Iterator[str]:
         if number not in amount and kept and number not in stuck:
             yield f"order {number}: captured, named by no record and not given back"
     yield from _m1_drivers(seen)
-    yield from m1_twice(seen)
+    yield from m1_twice(seen, alone(seen, bodies(seen.plaza_records)))
 
 
 def _claimed(seen: Evidence) -> Counter[str]:
@@ -105,6 +107,8 @@ def _m1_drivers(seen: Evidence) -> Iterator[str]:
             kind = "phone" if leg["tender"] in PHONE else leg["tender"]
             back = given[leg["out_trade_no"]] if kind == "phone" else 0
             applied[plate or ""][kind] += leg["amount_fen"] - back
+    for plate, fen in owed_by_plate(seen, bodies(seen.plaza_records)).items():
+        applied[plate]["etc"] += fen
     stuck, nameless = _stuck_of(seen), _nameless_legs(seen)
     for group in _purses(seen):
         told = [driver for driver in group if driver.plate in applied]
@@ -268,8 +272,9 @@ def _m5_accounts(seen: Evidence) -> Iterator[str]:
             owed -= transfer.amount_fen * (transfer.debit == "refund_due")
     wanted = sum(o.captured_fen - o.refunded_fen for o in seen.orders if o.state in OWED)
     wanted += sum(c.amount_fen for c in seen.claims if c.state in UNPROVEN | {"stuck"})
+    wanted += sum(due.amount_fen for due in seen.etc_dues if due.state == "due")
     if seen.at_rest and owed != wanted:
-        yield f"the ledger owes {owed} fen, orders and claims say {wanted}"
+        yield f"the ledger owes {owed} fen, orders, claims and tags say {wanted}"
 
 
 def m6_chain(seen: Evidence) -> Iterator[str]:

@@ -15,8 +15,10 @@ STUCK = "refund_stuck"
 DOUBTED = "left_during_outage"
 
 
-def m1_twice(seen: Evidence) -> Iterator[str]:
+def m1_twice(seen: Evidence, by_tag: set[int]) -> Iterator[str]:
     """Yield every driver of whom two tenders are kept.
+
+    Args:   by_tag: the vehicles whose tag paid by itself; a part of a toll is no second tender.
 
     Not held against a lane: a code of another's wallet, a refund the platform refuses for good, and
     a vehicle nobody could prove to be the one from before an outage (design.md section 4: its
@@ -33,7 +35,8 @@ def m1_twice(seen: Evidence) -> Iterator[str]:
     mixed = {vehicle for pair in (*seen.borrowed, *alike(seen)) for vehicle in pair}
     doubtful = set(_doubtful_lanes(seen))
     for driver in seen.drivers:
-        tenders = kept[driver.vehicle_id] + (driver.cash_fen > 0) + (driver.etc_fen > 0)
+        tenders = kept[driver.vehicle_id] + (driver.cash_fen > 0)
+        tenders += driver.vehicle_id in by_tag
         if tenders > 1 and driver.vehicle_id not in mixed and driver.lane_id not in doubtful:
             paid = (
                 f"{driver.phone_fen} by phone, {driver.cash_fen} in cash, {driver.etc_fen} by tag"

@@ -70,6 +70,7 @@ _ALL = (
     _canary(lane.raises_once_more, world("phone_ok"), "B2"),
     _canary(lane.toll_a_yuan_too_high, world("phone_ok"), "M1"),
     _canary(lane.tariff_before_its_time, world("phone_ok", faults=tariff_of_tomorrow), "M1"),
+    _canary(lane.debit_forgotten, world("etc_backs_out"), "M1"),
     _canary(lane.violator_authorised, world("phone_ok", "runs_through"), "B2", "CRASH"),
     _canary(
         plaza.unknown_read_as_refused,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from lane_controller.core import commands as cmd
-from lane_controller.core import conditions, identify, interlock, people, presence, tables
+from lane_controller.core import conditions, identify, interlock, people, presence, tables, tags
 from lane_controller.core import events as ev
 from lane_controller.core import lane as lane_core
 from lane_controller.core.draft import Draft
@@ -54,6 +54,11 @@ def raise_not_bound_to_presence() -> AbstractContextManager[None]:
 
     rules = tuple(begin_presence if rule is honest else rule for rule in lane_core.JOINT_RULES)
     return replaced(lane_core, "JOINT_RULES", rules)
+
+
+def debit_forgotten() -> AbstractContextManager[None]:
+    """What a tag gave for a vehicle that backed out is named by no record."""
+    return replaced(tags, "owed_back", lambda passage, named: ())
 
 
 def order_number_reused() -> AbstractContextManager[None]:

@@ -3,7 +3,7 @@ and gathered with stores, wires and files when all has ended."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from simulator.auditor import Evidence, Restart, Tapped
 from simulator.demo.files import Layout
@@ -12,7 +12,7 @@ from simulator.stack import evidence
 from simulator.stack.evidence import Outside, outside_of, texts_below
 
 
-async def ask_outside(site: SiteApi, platforms: Mapping[str, Api]) -> Outside:
+async def ask_outside(site: SiteApi, platforms: Mapping[str, Api], lanes: Iterable[str]) -> Outside:
     """Ask road, platforms (by name) and drivers for all they know.
 
     Raises: CallFailedError: the site does not answer.
@@ -26,6 +26,7 @@ async def ask_outside(site: SiteApi, platforms: Mapping[str, Api]) -> Outside:
         memories=await site.memories(),
         codes=await site.call("GET", "/codes"),
         timings=await site.timings(),
+        charges=[charge for lane in lanes for charge in await site.tag_charges(lane)],
     )
 
 

@@ -58,6 +58,10 @@ class SiteApi(Api):
         """Return what every driver remembers."""
         return list((await self.call("GET", "/memories"))["memories"])
 
+    async def tag_charges(self, lane: str) -> list[dict[str, Any]]:
+        """Return the books of a lane's ETC reader."""
+        return list((await self.call("GET", f"/lanes/{lane}/etc"))["charges"])
+
     async def timings(self) -> list[dict[str, Any]]:
         """Return every passage's times from scan to open boom."""
         return list((await self.call("GET", "/timings"))["timings"])

@@ -77,7 +77,7 @@ async def _ask(town: Town) -> Outside:
         platforms = {
             name: Api(session, facts["control_url"]) for name, facts in town.platforms.items()
         }
-        return await ask_outside(town.site, platforms)
+        return await ask_outside(town.site, platforms, town.layout.lanes)
 
 
 async def _wait_rest(town: Town, vehicles: int) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from random import Random
 from typing import Any
 
-from simulator.people import BEHAVIOURS, COUPON_KINDS, EVERYDAY_MIX, UNRULY_MIX
+from simulator.people import BEHAVIOURS, COUPON_KINDS, ETC_KINDS, EVERYDAY_MIX, UNRULY_MIX
 from simulator.plant import PowerFail
 from simulator.world.build import WorldConfig, lane_ids
 from simulator.world.faults import DeviceTroubleAt, WorldFault, kind_of, lane_name
@@ -22,7 +22,7 @@ from simulator.world.platforms import ALL_WALLETS, PLATFORM_OF
 from simulator.world.site import Car
 from simulator.world.streams import Streams
 from simulator.world.swarm import draw_faults
-from simulator.world.traffic import draw_cars, hand_out_coupons
+from simulator.world.traffic import draw_cars, hand_out_coupons, hand_out_tags
 from tolling.paycodes import Wallet
 
 LANES = (2, 3)
@@ -51,6 +51,8 @@ ODD_PERMILLE = (0, 40, 150)
 """Of the vehicles: motorcycles, lorries with a trailer on a bar."""
 COUPON_PERMILLE = (0, 100, 350)
 """Of the drivers hold a coupon up before they pay."""
+TAG_PERMILLE = (0, 0, 60, 200)
+"""Of the drivers have a tag with too little on it, or one that is debited for nothing."""
 TAIL_MS = 20_000
 """Faults begin until so long after the last vehicle is due."""
 REDRAW_STRIDE = 1_000_003
@@ -141,6 +143,9 @@ def plan(seed: int, picks: Picks = ALL) -> WorldConfig:
     coupon_dice = streams.of("coupons")
     permille = COUPON_PERMILLE[coupon_dice.randrange(len(COUPON_PERMILLE))]
     cars = hand_out_coupons(cars, coupon_dice, permille)
+    tag_dice = streams.of("tags")
+    permille = TAG_PERMILLE[tag_dice.randrange(len(TAG_PERMILLE))]
+    cars = hand_out_tags(cars, tag_dice, permille)
     until_ms = max((car.arrives_us // 1_000 for car in cars), default=0) + TAIL_MS
     whole = WorldConfig(
         lanes=lanes,
@@ -167,7 +172,7 @@ def _mix(dice: Random) -> dict[str, int]:
     if kind < 6:
         return dict(UNRULY_MIX)
     # A few kinds of drivers, each often, among such as pay.
-    usual = sorted(set(BEHAVIOURS) - set(COUPON_KINDS))
+    usual = sorted(set(BEHAVIOURS) - set(COUPON_KINDS) - set(ETC_KINDS))
     names = dice.sample(usual, 3 + dice.randrange(5))
     return {"phone_ok": 10, **{name: 2 + dice.randrange(10) for name in names}}
 

@@ -12,6 +12,7 @@ from simulator.people.attendant import (
 from simulator.people.behaviours import (
     BEHAVIOURS,
     COUPON_KINDS,
+    ETC_KINDS,
     EVERYDAY_MIX,
     UNRULY_MIX,
     Behaviour,
@@ -48,6 +49,7 @@ from simulator.people.signals import (
 __all__ = [
     "BEHAVIOURS",
     "COUPON_KINDS",
+    "ETC_KINDS",
     "EVERYDAY_MIX",
     "UNRULY_MIX",
     "AskCash",

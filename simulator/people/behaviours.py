@@ -125,9 +125,13 @@ class Behaviour:
     coupon: CouponKind | None = None
     """Held up before anything is paid."""
     pays_later_us: int = 2_500_000
-    """From holding up the coupon to the phone, or to asking for cash."""
+    """From holding up the coupon, or from giving the tag its time, to the phone or to asking for
+    cash."""
     tag_balance_fen: int = 50_000
     """On the tag, where there is one."""
+    rest: Wish | None = None
+    """With what the driver pays what his tag did not hold, ``pays_later_us`` after he would else;
+    None: he waits for somebody."""
 
     def __post_init__(self) -> None:
         assert self.tries_max >= 1, "a driver tries once at the least"
@@ -184,6 +188,15 @@ BEHAVIOURS: dict[str, Behaviour] = {
             pays_later_us=3 * _S,
             leaving=Leaving.PAYS_AND_BACKS_OUT,
         ),
+        Behaviour(name="etc_low_code", wish=Wish.ETC, tag_balance_fen=500, rest=Wish.PHONE),
+        Behaviour(name="etc_low_cash", wish=Wish.ETC, tag_balance_fen=500, rest=Wish.CASH),
+        Behaviour(
+            name="etc_low_backs_out",
+            wish=Wish.ETC,
+            tag_balance_fen=500,
+            leaving=Leaving.BACKS_OUT,
+        ),
+        Behaviour(name="etc_backs_out", wish=Wish.ETC, leaving=Leaving.PAYS_AND_BACKS_OUT),
     )
 }
 """Every named kind of driver."""
@@ -229,6 +242,9 @@ UNRULY_MIX: dict[str, int] = {
 
 COUPON_KINDS = tuple(name for name in BEHAVIOURS if name.startswith("coupon_"))
 """Kinds of drivers with a coupon, in the order above."""
+
+ETC_KINDS = tuple(name for name in BEHAVIOURS if name.startswith("etc_"))
+"""Kinds of drivers whose tag holds too little, or is debited for nothing, in the order above."""
 
 
 def paced(behaviour: Behaviour, percent: int) -> Behaviour:

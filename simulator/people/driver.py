@@ -233,10 +233,14 @@ class Driver:
         return (*self._coupon(shows), *self._pay_from(first))
 
     def _pay_from(self, first: int) -> tuple[Intent, ...]:
+        wish = self.behaviour.wish
+        if self.behaviour.rest is not None:
+            # He gives the tag its time; whatever is asked for then, it did not hold.
+            wish, first = self.behaviour.rest, first + self.behaviour.pays_later_us
         patience = Wake(timer=IMPATIENT, at_us=first + self.behaviour.patience_us)
-        if self.behaviour.wish is Wish.CASH:
+        if wish is Wish.CASH:
             return (Wake(timer=ASK_CASH, at_us=first),)
-        if self.behaviour.wish is Wish.ETC:
+        if wish is Wish.ETC:
             return (patience,)
         return (Wake(timer=OFFER, at_us=first), patience)
 
@@ -287,7 +291,8 @@ class Driver:
             return self._again(at_us)
         assert timer in (ASK_CASH, IMPATIENT), f"unknown timer {timer}"
         settled = self._paid_by_display()
-        if not settled or (timer == ASK_CASH and not self._coupon_shown):
+        waited = self._coupon_shown or self.behaviour.rest is not None
+        if not settled or (timer == ASK_CASH and not waited):
             self._asked_cash_us = at_us
             return (AskCash(toll_fen=self._toll_fen),)
         return ()

@@ -43,6 +43,7 @@ _HELD = frozenset(
     for account in ("clearing", "fees", "differences")
     for platform in ("alipay", "wechat", "unionpay")
 )
+ETC_DUE_STATES = ("doubtful", "due", "given_back", "not_taken")
 COUPON_STATES = ("offered", "reserved", "consumed")
 CORE_FAULT = AlarmCode.CORE_FAULT.value
 """An assertion failed inside a lane: never expected unless a file says so."""
@@ -95,6 +96,10 @@ class Expectations:
     """Coupons at the plaza by state; others are 0."""
     coupon_fen: int | None = None
     """That coupons took off, by the sealed records."""
+    tag_fen: int | None = None
+    """That readers took from tags, by their own books."""
+    etc_dues: Mapping[str, int] | None = None
+    """Tag debits that settled nothing, at the plaza by state; others are 0."""
     shown: tuple[Shown, ...] = ()
     never_shown: tuple[Shown, ...] = ()
     alarms: tuple[str, ...] = ()
@@ -173,6 +178,8 @@ _KEYS = {
     "cash_fen": Key(shape=_FEN, default=None),
     "coupons": Key(shape=_counts(COUPON_STATES, "state"), default=None),
     "coupon_fen": Key(shape=_FEN, default=None),
+    "tag_fen": Key(shape=_FEN, default=None, about="taken by readers, by their own books"),
+    "etc_dues": Key(shape=_counts(ETC_DUE_STATES, "state"), default=None),
     "shown": Key(shape=ListOf(item=_SHOWN), default=()),
     "never_shown": Key(shape=ListOf(item=_SHOWN), default=()),
     "alarms": Key(shape=ListOf(item=_ALARM), default=(), about="raised at least once"),
@@ -261,6 +268,7 @@ def _books(expected: Expectations, came: Came) -> Iterator[Checked]:
         ("tenders", expected.tenders, tenders),
         ("orders", expected.orders, Counter(order.state for order in seen.orders)),
         ("coupons", expected.coupons, Counter(row.state for row in seen.coupon_rows)),
+        ("etc dues", expected.etc_dues, Counter(due.state for due in seen.etc_dues)),
         ("ends", expected.ends, Counter(body["end"] for body in bodies)),
         (
             "unpaid",
@@ -278,6 +286,7 @@ def _books(expected: Expectations, came: Came) -> Iterator[Checked]:
     legs = [leg for body in bodies for leg in body["legs"]]
     coupon_fen = sum(leg["amount_fen"] for leg in legs if leg["tender"] == Tender.COUPON)
     sums = [
+        ("tags gave", expected.tag_fen, sum(debit.amount_fen for debit in seen.debits), " fen"),
         ("coupons took off", expected.coupon_fen, coupon_fen, " fen"),
         ("records at the plaza", expected.records, len(bodies), ""),
         ("captured", expected.captured_fen, captured, " fen"),

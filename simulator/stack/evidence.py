@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 
 from simulator.auditor import (
     AuditedClaim,
+    AuditedDebit,
     AuditedOrder,
     AuditedRecord,
     AuditedTariff,
@@ -27,6 +28,7 @@ from simulator.auditor import (
     CapturedTrade,
     CouponRow,
     DriverStory,
+    EtcDueRow,
     Evidence,
     Restart,
     Tapped,
@@ -38,6 +40,8 @@ from tolling.tariffs import TariffSet
 BUSY_S = 5.0
 BUYER = "driver-"
 """A driver's wallet at the platform, before the vehicle's number."""
+TAG = "TAG"
+"""What every tag's id begins with on the site; the vehicle's number follows."""
 TENDERS = ("alipay", "wechat", "unionpay", "cash", "etc")
 _ENTRIES: dict[str, TypeAdapter[events.LogEntry]] = {
     "plant_edge": TypeAdapter(events.PlantEdge),
@@ -67,6 +71,7 @@ _TRANSFERS = (
 _CLAIMS = "SELECT claim_id, out_trade_no, amount_fen, state FROM claims ORDER BY claim_id"
 
 _COUPONS = "SELECT coupon_no, state FROM coupons ORDER BY coupon_no"
+_ETC_DUES = "SELECT passage_id, amount_fen, state FROM etc_dues ORDER BY passage_id"
 _ALARMS = "SELECT code, subject, what, raised_ms, cleared_ms FROM alarms ORDER BY alarm_no"
 
 Store = Path | str
@@ -83,6 +88,7 @@ class Outside:
     codes: tuple[str, ...]
     borrowed: tuple[tuple[int, int], ...]
     timings: tuple[dict[str, Any], ...]
+    debits: tuple[AuditedDebit, ...]
 
 
 def outside_of(
@@ -92,10 +98,12 @@ def outside_of(
     memories: Iterable[Mapping[str, Any]],
     codes: Mapping[str, Any],
     timings: Iterable[Mapping[str, Any]] = (),
+    charges: Iterable[Mapping[str, Any]] = (),
 ) -> Outside:
     """Return the outside by the control APIs' JSON.
 
     Args:   books: every platform's trades, by its name. codes: the answer of GET /codes whole.
+            charges: of every lane's ETC reader, by its own books.
     """
     lane_of = {
         entry["vehicle_id"]: entry["lane"]
@@ -109,6 +117,7 @@ def outside_of(
         codes=tuple(codes["codes"]),
         borrowed=tuple(_borrowed(codes["borrowed"])),
         timings=tuple(dict(timing) for timing in timings),
+        debits=tuple(_debit(charge) for charge in charges if charge["txn_id"] is not None),
     )
 
 
@@ -146,6 +155,8 @@ def gather(
         misread_plates=misread_plates,
         tariffs=tuple(map(_tariff, tariffs)),
         coupon_rows=tuple(CouponRow(**row) for row in rows(plaza_store, _COUPONS)),
+        debits=outside.debits,
+        etc_dues=tuple(EtcDueRow(**row) for row in rows(plaza_store, _ETC_DUES)),
     )
 
 
@@ -251,6 +262,16 @@ def _trade(platform: str, trade: Mapping[str, Any]) -> CapturedTrade:
         paid_at_us=None if paid_at_ns is None else paid_at_ns // 1_000,
         code_no=trade["code_no"],
         payer=_vehicle_of(str(trade.get("buyer_id", ""))),
+    )
+
+
+def _debit(charge: Mapping[str, Any]) -> AuditedDebit:
+    return AuditedDebit(
+        reference=charge["reference"],
+        tag_id=charge["tag_id"],
+        vehicle_id=int(charge["tag_id"].removeprefix(TAG)),
+        amount_fen=charge["amount_fen"],
+        txn_id=charge["txn_id"],
     )
 
 

@@ -109,6 +109,10 @@ class SiteClient:
         """Return what every driver remembers."""
         return list(self.ask("GET", "/memories")["memories"])
 
+    def tag_charges(self, lane: str) -> list[Any]:
+        """Return the books of a lane's ETC reader."""
+        return list(self.ask("GET", f"/lanes/{lane}/etc")["charges"])
+
     def log(self) -> list[Any]:
         """Return the plant's whole log."""
         entries: list[Any] = []

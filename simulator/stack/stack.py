@@ -488,6 +488,7 @@ class Stack:
             books=site.books(),
             memories=site.memories(),
             codes=site.ask("GET", "/codes"),
+            charges=[charge for lane in self.plan.lanes for charge in site.tag_charges(lane)],
         )
 
     def gather(self, *, at_rest: bool = True) -> Evidence:

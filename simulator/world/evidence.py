@@ -12,12 +12,14 @@ import sqlalchemy as sa
 from simulator.auditor.evidence import (
     AuditedClaim,
     AuditedCoupon,
+    AuditedDebit,
     AuditedOrder,
     AuditedRecord,
     AuditedTransfer,
     CapturedTrade,
     CouponRow,
     DriverStory,
+    EtcDueRow,
     Evidence,
     Restart,
     TextSource,
@@ -54,6 +56,8 @@ def gather(world: World, *, at_rest: bool) -> Evidence:
         codes=(*world.phones.codes, *world.site.coupons.texts),
         coupons=tuple(_coupons(world)),
         coupon_rows=tuple(_coupon_rows(world)),
+        debits=tuple(_debits(world)),
+        etc_dues=tuple(_etc_dues(world)),
         restarts=tuple(_restarts(world)),
         misread_plates=bool(CAMERA_TROUBLE & world.fault_kinds),
         borrowed=tuple(sorted(world.phones.borrowed)),
@@ -179,6 +183,24 @@ def _coupon_rows(world: World) -> Iterator[CouponRow]:
     sql = "SELECT coupon_no, state FROM coupons ORDER BY coupon_no"
     for row in _rows(world.plaza_store.engine, sql):
         yield CouponRow(**row)
+
+
+def _debits(world: World) -> Iterator[AuditedDebit]:
+    for charge in world.site.tag_charges():
+        assert charge.txn_id is not None
+        yield AuditedDebit(
+            reference=charge.reference,
+            tag_id=charge.tag_id,
+            vehicle_id=int(charge.tag_id.removeprefix("tag-")),
+            amount_fen=charge.amount_fen,
+            txn_id=charge.txn_id,
+        )
+
+
+def _etc_dues(world: World) -> Iterator[EtcDueRow]:
+    sql = "SELECT passage_id, amount_fen, state FROM etc_dues ORDER BY passage_id"
+    for row in _rows(world.plaza_store.engine, sql):
+        yield EtcDueRow(**row)
 
 
 def _texts(world: World) -> Iterator[TextSource]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
-from simulator.models.etc_reader import Tag
+from simulator.models.etc_reader import EtcCharge, Tag
 from simulator.people import (
     AskCash,
     AtWindow,
@@ -206,19 +206,25 @@ class Site:
             aboard = self._aboard[number]
             for news in self._phones.news_of(number):
                 self._give(aboard, news)
+        for charge in self.tag_charges():
+            if charge.txn_id is None or charge.txn_id in self._etc_told:
+                continue
+            self._etc_told.add(charge.txn_id)
+            owner = self._aboard[int(charge.tag_id.removeprefix("tag-"))]
+            news = MoneyTaken(
+                at_us=us(charge.at_ns),
+                by=TakenBy.ETC,
+                amount_fen=charge.amount_fen,
+                reference=charge.txn_id,
+            )
+            self._give(owner, news)
+
+    def tag_charges(self) -> Iterator[EtcCharge]:
+        """Yield what readers took from tags, by their own books, lane by lane."""
         for lane_id in sorted(self._lanes):
             for charge in self._lanes[lane_id].models.etc.books:
-                if charge.txn_id is None or charge.txn_id in self._etc_told:
-                    continue
-                self._etc_told.add(charge.txn_id)
-                owner = self._aboard[int(charge.tag_id.removeprefix("tag-"))]
-                news = MoneyTaken(
-                    at_us=us(charge.at_ns),
-                    by=TakenBy.ETC,
-                    amount_fen=charge.amount_fen,
-                    reference=charge.txn_id,
-                )
-                self._give(owner, news)
+                if charge.txn_id is not None:
+                    yield charge
 
     # ---- the road ----
 

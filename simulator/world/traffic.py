@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
-from simulator.people import BEHAVIOURS, Behaviour, CouponKind, draw_behaviour
+from simulator.people import (
+    BEHAVIOURS,
+    ETC_KINDS,
+    Behaviour,
+    CouponKind,
+    Leaving,
+    draw_behaviour,
+)
 from simulator.plant import LaneGeometry, VehicleId, drawbar_train, motorcycle, usual_vehicle
 from simulator.world.clock import WALL_BASE_MS
 from simulator.world.site import Car
@@ -132,6 +139,23 @@ def hand_out_coupons(cars: Sequence[Car], dice: Random, permille: int) -> tuple[
         if dice.randrange(1000) < permille:
             kind = kinds[dice.randrange(len(kinds))]
             car = replace(car, behaviour=replace(car.behaviour, coupon=kind))
+        found.append(car)
+    return tuple(found)
+
+
+def hand_out_tags(cars: Sequence[Car], dice: Random, permille: int) -> tuple[Car, ...]:
+    """Return the same cars, so many of whose drivers have a tag that gives trouble; a coupon is
+    kept, and so is whoever does not stop at all."""
+    found = []
+    for car in cars:
+        if dice.randrange(1000) < permille:
+            kind = BEHAVIOURS[ETC_KINDS[dice.randrange(len(ETC_KINDS))]]
+            balance_fen = 100 + dice.randrange(2_000) if kind.rest is not None else None
+            if car.behaviour.leaving is not Leaving.RUNS:
+                kind = replace(kind, coupon=car.behaviour.coupon)
+                if balance_fen is not None:
+                    kind = replace(kind, tag_balance_fen=balance_fen)
+                car = replace(car, behaviour=kind)
         found.append(car)
     return tuple(found)
 

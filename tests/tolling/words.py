@@ -17,7 +17,7 @@ from tolling.best_price import FOR_EVER_MS, FULL_RATE, Entitlement, EntitlementK
 from tolling.canonical import MAX_INT
 from tolling.coupons import CouponAnswer, CouponRelease, CouponRequest
 from tolling.ids import LaneId, OutTradeNo, PassageId, PlazaId, make_out_trade_no, make_passage_id
-from tolling.records import PHONE_TENDERS, Leg, PassageRecord, Tender, UnpaidReason
+from tolling.records import PHONE_TENDERS, Leg, OwedBack, PassageRecord, Tender, UnpaidReason
 from tolling.tariffs import TOLL_MAX_FEN, TariffRow, TariffSet
 from tolling.vehicles import Plate, PlateColour, VehicleClass
 
@@ -160,7 +160,10 @@ def passage_records(draw: Any) -> PassageRecord:
     """Return records whose legs sum, or that say why they do not."""
     found = draw(st.lists(legs(), max_size=3, unique_by=lambda leg: leg.out_trade_no))
     coupons = [leg for leg in found if leg.tender is Tender.COUPON][:1]
-    applied = (*coupons, *(leg for leg in found if leg.tender is not Tender.COUPON))
+    tags = [leg for leg in found if leg.tender is Tender.ETC][:1]
+    once = (Tender.COUPON, Tender.ETC)
+    applied = (*coupons, *tags, *(leg for leg in found if leg.tender not in once))
+    owed = () if tags else tuple(draw(st.lists(of(OwedBack), max_size=1)))
     why = tuple(
         Reason(code="coupon_fixed", name=draw(TEXTS), saved_fen=leg.amount_fen) for leg in coupons
     )
@@ -176,6 +179,7 @@ def passage_records(draw: Any) -> PassageRecord:
             unpaid_reason=st.just(reason) if reason else st.none(),
             toll_due_fen=st.just(due),
             why=st.just(why),
+            owed_back=st.just(owed),
         )
     )
     return value
@@ -186,6 +190,7 @@ _BY_CLASS: dict[Any, Callable[[], st.SearchStrategy[Any]]] = {
     TariffSet: tariff_sets,
     TariffRow: lambda: tariff_sets().map(lambda each: each.rows[0]),
     Leg: legs,
+    OwedBack: lambda: built(OwedBack, tender=st.just(Tender.ETC), amount_fen=st.integers(1, 10**6)),
     Entitlement: entitlements,
     CouponRequest: lambda: built(CouponRequest, attempt=st.integers(1, 99)),
     CouponRelease: lambda: built(CouponRelease, attempt=st.integers(1, 99)),

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from lane_controller.core.states import EtcPhase, OrderPhase
+from lane_controller.core.legs import LegStatus
+from lane_controller.core.legs import LegStatus as S
+from lane_controller.core.states import EtcPhase, OrderPhase, TagDebit
 from lane_controller.engine import telemetry as subject
 from tests.lane_controller.engine.rig import Rig
 from tolling.orders import OrderState
@@ -41,14 +43,23 @@ def test_a_page_sees_every_leg_and_one_status_for_all() -> None:
     assert arriving.settlement == "settled"
 
 
+def tag(status: LegStatus) -> TagDebit:
+    """Return a tag's debit of 25 yuan."""
+    return TagDebit(tag_id="TAG1", amount_fen=2500, status=status)
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"etc": EtcPhase.CHARGING}, ("etc", 2500, "offered")),
-        ({"etc": EtcPhase.REFUSED}, ("etc", 2500, "released")),
-        ({"etc": EtcPhase.PAID}, ("etc", 0, "refund_due")),
+        ({"etc": EtcPhase.CHARGING, "debit": tag(S.OFFERED)}, ("etc", 2500, "offered")),
+        ({"etc": EtcPhase.REFUSED, "debit": tag(S.RELEASED)}, ("etc", 2500, "released")),
+        ({"etc": EtcPhase.PAID, "debit": tag(S.REFUND_DUE)}, ("etc", 2500, "refund_due")),
         (
-            {"etc": EtcPhase.PAID, "legs": (Leg(tender=Tender.ETC, amount_fen=2500),)},
+            {
+                "etc": EtcPhase.PAID,
+                "debit": tag(S.CAPTURED),
+                "legs": (Leg(tender=Tender.ETC, amount_fen=2500),),
+            },
             ("etc", 2500, "captured"),
         ),
         ({"legs": (Leg(tender=Tender.CASH, amount_fen=2500),)}, ("cash", 2500, "captured")),

@@ -13,9 +13,9 @@ PAID = (replace(RUN.trades[0], payer=1),)
 AND_CASH = (replace(RUN.drivers[0], cash_fen=2500),)
 
 
-def found(**changes: Any) -> list[str]:
+def found(by_tag: frozenset[int] = frozenset(), **changes: Any) -> list[str]:
     """Return what is found where vehicle 1 paid by phone, with *changes*."""
-    return list(subject(clean_run(**({"trades": PAID} | changes))))
+    return list(subject(clean_run(**({"trades": PAID} | changes)), set(by_tag)))
 
 
 def test_one_tender_is_well_and_two_are_not() -> None:
@@ -25,7 +25,8 @@ def test_one_tender_is_well_and_two_are_not() -> None:
     assert found(drivers=AND_CASH) == [
         "vehicle 1 paid 2 times: 2500 by phone, 2500 in cash, 0 by tag"
     ]
-    assert found(drivers=(replace(RUN.drivers[0], etc_fen=2500),))
+    assert found(frozenset({1}), drivers=(replace(RUN.drivers[0], etc_fen=2500),))
+    assert found(drivers=(replace(RUN.drivers[0], etc_fen=500),)) == [], "a part is no second one"
     assert found(trades=(*PAID, again))
     assert found(trades=(*PAID, replace(again, refunded_fen=2500))) == []
 

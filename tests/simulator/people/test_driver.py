@@ -10,6 +10,7 @@ import pytest
 from simulator.people import (
     BEHAVIOURS,
     COUPON_KINDS,
+    ETC_KINDS,
     EVERYDAY_MIX,
     UNRULY_MIX,
     AskCash,
@@ -35,6 +36,7 @@ from simulator.people import (
     draw_behaviour,
     paced,
 )
+from simulator.people.behaviours import Wish
 from simulator.people.reading import Seen
 from tolling.pictures import PictureKind
 
@@ -357,8 +359,8 @@ def test_one_who_drives_off_waits_for_no_boom(name: str) -> None:
 
 
 def test_every_trouble_of_a_driver_is_in_the_unruly_mix() -> None:
-    """No kind is forgotten by the swarm; coupons are handed out beside it, to any kind."""
-    assert set(UNRULY_MIX) == set(BEHAVIOURS) - set(COUPON_KINDS)
+    """No kind is forgotten by the swarm; coupons and bad tags are handed out beside it."""
+    assert set(UNRULY_MIX) == set(BEHAVIOURS) - set(COUPON_KINDS) - set(ETC_KINDS)
     assert {BEHAVIOURS[name].coupon for name in COUPON_KINDS} == set(CouponKind)
 
 
@@ -447,6 +449,24 @@ def test_a_coupon_that_is_not_taken_leaves_the_toll_to_pay(kind: PictureKind) ->
     seat.shows(kind, 2_500)
     seat.until(8 * S)
     assert codes(seat) == [CodeKind.FRESH]
+
+
+def test_what_a_tag_did_not_hold_is_paid_by_phone_or_in_cash() -> None:
+    """He gives the tag its time; one that holds enough leaves nothing to pay."""
+    phone, cash, enough = Seat("etc_low_code"), Seat("etc_low_cash"), Seat("etc_low_cash")
+    for seat in (phone, cash, enough):
+        seat.arrive()
+        seat.shows(PictureKind.TOLL, 300)
+        seat.until(2 * S)
+        assert not codes(seat)
+        assert not seat.did(AskCash)
+    enough.shows(PictureKind.PAID, 0)
+    for seat in (phone, cash, enough):
+        seat.until(8 * S)
+    assert codes(phone)[0] is CodeKind.FRESH
+    assert len(cash.did(AskCash)) == 1
+    assert not enough.did(AskCash)
+    assert all(BEHAVIOURS[name].wish is Wish.ETC for name in ETC_KINDS)
 
 
 def test_a_coupon_may_be_shown_and_the_toll_left_unpaid() -> None:
