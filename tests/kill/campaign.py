@@ -58,6 +58,8 @@ class Campaign:
     vehicles: int = 0
     statuses: list[int] = field(default_factory=list)
     """How the killed processes ended."""
+    faults: list[str] = field(default_factory=list)
+    """What they logged of faults of their own; a killed process has none."""
     orders: list[dict[str, Any]] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
     evidence: Evidence
@@ -185,6 +187,10 @@ def _taken_back(plan: Path) -> bool:
     return True
 
 
+def _faults(log: Path) -> list[str]:
+    return [line for line in log.read_text().splitlines() if '"level": "critical"' in line]
+
+
 def _ended(stack: Stack, points: list[dict[str, Any]], steps: Steps, names: list[str]) -> Campaign:
     stack.wait_rest()
     evidence = stack.gather()
@@ -195,6 +201,7 @@ def _ended(stack: Stack, points: list[dict[str, Any]], steps: Steps, names: list
         struck=struck,
         vehicles=stack.site.gone(),
         statuses=[status for name in names for status in stack.parts[name].statuses],
+        faults=[line for name in names for line in _faults(stack.parts[name].log)],
         orders=stack.orders(),
         records=stack.records(),
         evidence=evidence,

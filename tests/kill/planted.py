@@ -62,12 +62,24 @@ class Killer:
             self._counts[at, name, when] += 1
             number = self._counts[at, name, when]
             point = {"at": at, "name": name, "number": number, "when": when}
-            planned = point == self._plan
+            planned = point == self._plan and self._claimed()
             struck = struck or planned
             self._note({**point, "label": label, "struck": planned})
         if struck:
-            self._path.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def _claimed(self) -> bool:
+        """Return whether the plan is still ours to spend.
+
+        The campaign takes back the plan of a payment that is over, and a commit of a later second
+        may have the planned number: whoever removes the file has it.
+        """
+        self._plan = None
+        try:
+            self._path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
     def _note(self, line: dict[str, Any]) -> None:
         file = os.open(self._points, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -56,6 +56,7 @@ def test_the_process_died_at_every_point(subject: Campaign) -> None:
     }
     assert needed <= struck
     assert len(planned - struck) <= len(planned) // 5, sorted(planned - struck)
+    assert subject.faults == []
     assert set(subject.statuses) == {-9}
     assert len(subject.statuses) == len(subject.struck)
 
