@@ -96,6 +96,10 @@ UNREADABLE_PLATE = "默A00000"
 """What the national record format puts where no plate could be read."""
 
 
+MISREAD_MAX = 1
+"""Characters in which two readings of one plate may differ."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plate:
     """A plate as read or typed."""
@@ -106,6 +110,17 @@ class Plate:
 
     def __post_init__(self) -> None:
         assert is_plate_text(self.text), "plate text was not checked at the edge"
+
+
+def may_be_same_plate(one: Plate, other: Plate) -> bool:
+    """Return whether two readings may be of one plate: at most one character differs.
+
+    A camera takes an 8 for a B. Two vehicles of one province and town whose plates differ in a
+    single character hardly ever follow each other.
+    """
+    if len(one.text) != len(other.text):
+        return False
+    return sum(a != b for a, b in zip(one.text, other.text, strict=True)) <= MISREAD_MAX
 
 
 def normalise_plate_text(text: str) -> str:

@@ -42,6 +42,7 @@ def plate_read(draft: Draft) -> None:
     draft.put_passage(plate_read=fact.plate, plate_done=True)
     if passage.plate is None:
         draft.put_passage(plate=fact.plate)
+    tags.compare_plates(draft)
     _identified_more(draft)
 
 
@@ -126,7 +127,7 @@ def tag_read(draft: Draft) -> None:
         return
     _take_tag(draft, fact.tag)
     if _may_learn_entry(draft.passage):
-        if fact.tag.entry is not None:
+        if tags.entry_named(draft.passage) is not None:
             _identified_more(draft)
     elif draft.state.phase is Phase.TENDER:
         tags.charge(draft)
@@ -134,10 +135,16 @@ def tag_read(draft: Draft) -> None:
 
 def _take_tag(draft: Draft, tag: EtcTag) -> None:
     draft.put_passage(tag=tag)
-    if _may_learn_entry(draft.passage) and tag.entry is not None:
-        draft.put_passage(entry=tag.entry, entry_done=True)
-        if not draft.passage.class_typed:
-            draft.put_passage(vehicle_class=tag.entry.vehicle_class)
+    tags.compare_plates(draft)
+
+
+def _learn_entry_of_tag(draft: Draft) -> None:
+    entry = tags.entry_named(draft.passage)
+    if entry is None or draft.passage.entry is not None:
+        return
+    draft.put_passage(entry=entry, entry_done=True)
+    if not draft.passage.class_typed:
+        draft.put_passage(vehicle_class=entry.vehicle_class)
 
 
 def entry_known(draft: Draft) -> None:
@@ -170,6 +177,8 @@ def _identified_more(draft: Draft) -> None:
     passage = draft.passage
     if not _may_learn_entry(passage):
         return
+    _learn_entry_of_tag(draft)
+    passage = draft.passage
     if passage.entry_done:
         price(draft)
         return

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lane_controller.core import commands as cmd
-from lane_controller.core import coupons, identify, interlock, outage, paying, presence
+from lane_controller.core import coupons, identify, interlock, outage, paying, presence, tags
 from lane_controller.core.draft import Draft
 from lane_controller.core.events import OperatorActed, StoreState
 from lane_controller.core.limits import CASH_LOCK_MS
@@ -293,6 +293,9 @@ def _set_plate(draft: Draft, order: OperatorCommand) -> str:
     if plate is None:
         return "not_a_plate"
     draft.put_passage(plate=plate)
+    tags.compare_plates(draft)
+    if draft.passage.phase is Phase.TENDER:
+        tags.charge(draft)  # The camera was wrong, and the tag may pay after all.
     return ""
 
 

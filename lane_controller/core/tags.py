@@ -10,6 +10,9 @@ accounts that are charged later and hold no balance, and the reader refuses wher
       │          └── something else settles, the price falls, nobody passes ──> owed back
       └── refused ──> nothing was taken
 
+A tag that says it belongs to a plate the camera did not read is not this vehicle's, or does not
+belong in it: it pays nothing and says nothing about the entry, and the record has a remark.
+
 The record says which: a leg, or ``owed_back``. One that is undecided still when the record is
 sealed is named there too, without the reader's number: nobody knows, and its issuer is asked.
 """
@@ -25,15 +28,48 @@ from lane_controller.core.states import EtcPhase, Passage, Phase, TagDebit
 from tolling.alarms import AlarmCode
 from tolling.devices import EtcOutcome
 from tolling.evolve import evolve
+from tolling.messages import EntryFound
 from tolling.pictures import PictureKind
 from tolling.records import AuthorisedBy, OwedBack, Tender
+from tolling.vehicles import may_be_same_plate
+
+TAG_OF_ANOTHER_PLATE = "tag_of_another_plate"
 
 
 def may_charge(passage: Passage) -> bool:
     """Return whether there is a tag to charge, once, and no other tender has begun."""
     if passage.coupon_asked is not None:
         return False  # What is left to charge is known in a moment.
-    return passage.tag is not None and passage.etc is EtcPhase.NONE and not passage.orders
+    if passage.tag is None or of_another_plate(passage):
+        return False
+    return passage.etc is EtcPhase.NONE and not passage.orders
+
+
+def of_another_plate(passage: Passage) -> bool:
+    """Return whether the tag names a plate that the vehicle at the window does not carry."""
+    tag, plate = passage.tag, passage.plate
+    if tag is None or tag.plate is None or plate is None:
+        return False
+    return not may_be_same_plate(tag.plate, plate)
+
+
+def compare_plates(draft: Draft) -> None:
+    """Tell a tag of another plate to the record and to the pages, once."""
+    if of_another_plate(draft.passage) and TAG_OF_ANOTHER_PLATE not in draft.passage.remarks:
+        draft.remark(TAG_OF_ANOTHER_PLATE)
+        draft.note(TAG_OF_ANOTHER_PLATE)
+
+
+def entry_named(passage: Passage) -> EntryFound | None:
+    """Return the entry which the tag names, once it is known to be of this vehicle.
+
+    A tag that names a plate waits for the camera's word as long as that may take; one that names
+    none is believed at once.
+    """
+    tag = passage.tag
+    if tag is None or (tag.plate is not None and not passage.plate_done):
+        return None
+    return None if of_another_plate(passage) else tag.entry
 
 
 def charge(draft: Draft) -> None:

@@ -12,6 +12,7 @@ from tolling.vehicles import (
     VehicleClass,
     VehicleKind,
     is_plate_text,
+    may_be_same_plate,
     normalise_plate_text,
     parse_plate,
 )
@@ -73,3 +74,19 @@ def test_a_typed_plate_is_brought_to_normal_form() -> None:
     assert normalise_plate_text(" 粤b·12-3.4•5\t") == "粤B12345"
     subject = parse_plate("粤b·12345", PlateColour.BLUE)
     assert subject == Plate(text="粤B12345", colour=PlateColour.BLUE)
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ("粤B12345", True),
+        ("粤B12845", True),
+        ("沪B12345", True),
+        ("粤B12846", False),
+        ("粤B123456", False),
+    ],
+)
+def test_one_character_may_be_misread(other: str, same: bool) -> None:
+    """Two readings of one plate differ in one character at most, and never in length."""
+    here, there = Plate(text="粤B12345"), Plate(text=other)
+    assert may_be_same_plate(here, there) is may_be_same_plate(there, here) is same
