@@ -79,6 +79,8 @@ class AlarmCode(StrEnum):
     """A platform's bill of a day is not here hours after it was due, or was refused."""
     BILL_DIFFERENCES = "bill_differences"
     """A platform's bill and the books disagree, and a person has to act."""
+    ETC_DUES_LATE = "etc_dues_late"
+    """A tag's debit that settled nothing waits for its issuer's answer for days."""
 
 
 class Degraded(StrEnum):

@@ -153,6 +153,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "alarm.root_not_closed": ("日结签名未完成", "daily root not closed"),
     "alarm.bill_missing": ("账单缺失", "bill missing"),
     "alarm.bill_differences": ("账单有差异待处理", "bill differences to settle"),
+    "alarm.etc_dues_late": ("ETC 应退款久未处理", "tag debits owed back for days"),
     "alarm.certificate_ends": ("证书即将到期", "certificate ends"),
     "alarm.refund_stuck": ("退款受阻", "refund stuck"),
     "alarm.record_missing": ("缺通行记录", "record missing"),

@@ -10,7 +10,7 @@ list for the issuer with one action each, until a person says what the issuer sa
 
 Doubtful: the reader never said whether it took the money; only its issuer knows. A plaza has no
 line to an issuer, so nothing here ends by itself, and no guess is booked: a doubtful debit is a
-pending transfer.
+pending transfer. One that is open for days raises an alarm, and the end of the last such clears it.
 
 Money. Taken: etc -> suspense, and in the same commit suspense -> refund_due. Given back: refund_due
 -> etc: the issuer owes us nothing for it any more.
@@ -24,10 +24,15 @@ from types import MappingProxyType
 
 from plaza_server.rules.ledger import Transfer, TransferKind
 from plaza_server.rules.ledger_accounts import ETC, REFUND_DUE, SUSPENSE
-from plaza_server.rules.orders import Moment
+from plaza_server.rules.orders import AlarmNote, Moment
+from tolling.alarms import AlarmCode
 from tolling.ids import BootId, LaneId, PassageId
 from tolling.money import Money
 from tolling.records import PassageRecord
+
+LATE_MS = 3 * 86_400_000
+"""A debit open for longer is told: an issuer answers on a working day, and a weekend may lie
+between."""
 
 
 class EtcDueState(StrEnum):
@@ -63,6 +68,8 @@ MOVES = MappingProxyType(
 """(state, what the issuer said) -> state; every other pair is refused."""
 SAID = MappingProxyType({W.TAKEN: S.DUE, W.NOT_TAKEN: S.NOT_TAKEN, W.GIVEN_BACK: S.GIVEN_BACK})
 """Where a debit is once that was said: the same word again changes nothing."""
+OPEN_STATES = frozenset(state for state, _ in MOVES)
+"""Those a person has to do something about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +123,21 @@ def dues_of(record: PassageRecord, now_ms: int) -> tuple[EtcDue, ...]:
             noted_ms=now_ms,
         )
         for owed in record.owed_back
+    )
+
+
+def late_note(*, raised: bool) -> AlarmNote:
+    """Return the alarm of debits that are open for too long, or its end; one for all of them."""
+    return AlarmNote(
+        code=AlarmCode.ETC_DUES_LATE,
+        raised=raised,
+        subject="",
+        what=(
+            f"tag debits wait for their issuers for more than {LATE_MS // 86_400_000} days."
+            " Ask: plaza-server etc list says what and whom"
+            if raised
+            else "none waits for so long any more"
+        ),
     )
 
 

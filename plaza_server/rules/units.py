@@ -145,7 +145,8 @@ class Swept:
     claims: tuple[ClaimWork, ...] = ()
     """Every claim this process has to work on from now on."""
     alarms: tuple[AlarmNote, ...] = ()
-    """Of coupons that wait for their record for a day; only those newly raised."""
+    """Of coupons that wait for their record for a day and tag debits that wait for their issuer for
+    days; only those that changed."""
 
 
 # ---- records ----

@@ -8,23 +8,33 @@ from typing import Any
 import sqlalchemy as sa
 
 from plaza_server.rules.etc_dues import (
+    LATE_MS,
     MOVES,
+    OPEN_STATES,
     SAID,
     EtcDue,
     EtcDueState,
     SayEtcOutcome,
     dues_of,
     first_bookings,
+    late_note,
     outcome_bookings,
 )
-from plaza_server.rules.orders import Moment
+from plaza_server.rules.orders import AlarmNote, Moment
 from plaza_server.store.etc_due_tables import etc_dues
+from plaza_server.store.prepared import Prepared
 from plaza_server.store.work import Work
 from tolling.errors import LedgerConflictError, RefusedError
 from tolling.ids import BootId, LaneId, PassageId
 from tolling.records import PassageRecord
 
 _c = etc_dues.c
+_LATE = Prepared(
+    sa.select(_c.passage_id).where(
+        sa.or_(*(_c.state == state.value for state in sorted(OPEN_STATES))),
+        _c.noted_ms <= sa.bindparam("before"),
+    )
+)
 
 
 def note_dues(work: Work, record: PassageRecord, *, owner: BootId, at: Moment) -> None:
@@ -67,6 +77,13 @@ def say_outcome(work: Work, unit: SayEtcOutcome) -> EtcDue:
         said_ms=unit.at.wall_ms,
         issuer_ref=unit.issuer_ref or due.issuer_ref,
     )
+
+
+def sweep_dues(work: Work, at: Moment) -> tuple[AlarmNote, ...]:
+    """Raise the alarm while a debit is open for too long, clear it once none is."""
+    late = _LATE.first(work.connection, {"before": at.wall_ms - LATE_MS})
+    note = late_note(raised=late is not None)
+    return (note,) if work.note_alarm(note, at.wall_ms) else ()
 
 
 def dues_in(connection: sa.Connection, states: tuple[EtcDueState, ...], limit: int) -> list[EtcDue]:

@@ -22,6 +22,7 @@ from plaza_server.rules.units import (
 from plaza_server.store import tables as t
 from plaza_server.store.claim_units import sweep_claims
 from plaza_server.store.coupon_units import sweep_coupons
+from plaza_server.store.etc_due_units import sweep_dues
 from plaza_server.store.prepared import Prepared
 from plaza_server.store.rows import order_of
 from plaza_server.store.work import Work, with_lease
@@ -146,7 +147,7 @@ def sweep(work: Work, unit: Sweep) -> Swept:
         orphans = _RUN_OUT.run(connection, {**who, **bounds})
     rows = orphans.mappings().all()
     taken = tuple(_take_over(work, order_of(row), lease, unit) for row in rows)
-    alarms = sweep_coupons(work, unit.at)
+    alarms = (*sweep_coupons(work, unit.at), *sweep_dues(work, unit.at))
     return Swept(taken=taken, own=own, claims=sweep_claims(work, unit), alarms=alarms)
 
 

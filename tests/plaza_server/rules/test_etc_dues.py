@@ -84,3 +84,12 @@ def test_no_word_follows_an_end() -> None:
     assert not {state for state, _ in subject.MOVES} & ended
     assert (S.DUE, W.NOT_TAKEN) not in subject.MOVES
     assert set(subject.SAID) == set(W)
+
+
+def test_the_alarm_of_late_debits_says_where_to_look() -> None:
+    """One for all of them: the list has the figures."""
+    raised, over = (subject.late_note(raised=each) for each in (True, False))
+    assert (raised.code, raised.subject) == (over.code, over.subject)
+    assert "more than 3 days" in raised.what
+    assert "plaza-server etc list" in raised.what
+    assert frozenset({S.DOUBTFUL, S.DUE}) == subject.OPEN_STATES

@@ -7,13 +7,16 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from plaza_server.rules.etc_dues import EtcDue, EtcOutcome, SayEtcOutcome
+from plaza_server.rules.etc_dues import LATE_MS, EtcDue, EtcOutcome, SayEtcOutcome
 from plaza_server.rules.etc_dues import EtcDueState as S
+from plaza_server.rules.orders import AlarmNote
 from plaza_server.store import Store, etc_due_units, queries
 from plaza_server.store.verify import Proved, prove
+from tests.plaza_server.bench_platform import EPOCH_MS
 from tests.plaza_server.plaza_bench import TOLL, Chain, passage, record
 from tests.plaza_server.rules.values import AT
-from tests.plaza_server.store.test_units import ADD_LANE, ME, do, upload
+from tests.plaza_server.store.test_units import ADD_LANE, ME, do, sweep, upload
+from tolling.alarms import AlarmCode
 from tolling.errors import RefusedError
 from tolling.records import Leg, OwedBack, PassageRecord, Tender
 
@@ -104,6 +107,29 @@ def test_a_doubtful_one_waits_for_its_issuer(subject: Store) -> None:
     do(subject, said(1, EtcOutcome.GIVEN_BACK, ""))
     assert listed(subject, S.GIVEN_BACK)[0].issuer_ref == "I-1"
     assert (held(subject), wrong(subject)) == ({}, [])
+
+
+def swept(store: Store, days: int) -> list[tuple[AlarmCode, bool]]:
+    """Look at everything so many bounds after the record came; return which alarms changed."""
+    done = do(store, sweep("boot1", now_ms=EPOCH_MS + days * LATE_MS))
+    notes: tuple[AlarmNote, ...] = done.alarms
+    return [(note.code, note.raised) for note in notes]
+
+
+def test_debits_open_for_days_raise_one_alarm_until_the_last_is_ended(subject: Store) -> None:
+    """Doubtful or due alike; a young one, and one whose issuer spoke, need nobody."""
+    chain = Chain()
+    upload(subject, chain.seal(owing(1)), chain.seal(owing(2, None)), chain.seal(owing(3)))
+    do(subject, said(3, EtcOutcome.GIVEN_BACK))
+    assert swept(subject, 0) == []
+    assert swept(subject, 1) == [(AlarmCode.ETC_DUES_LATE, True)]
+    do(subject, said(1, EtcOutcome.GIVEN_BACK))
+    assert swept(subject, 2) == []
+    do(subject, said(2, EtcOutcome.NOT_TAKEN))
+    assert swept(subject, 2) == [(AlarmCode.ETC_DUES_LATE, False)]
+    assert swept(subject, 3) == []
+    with subject.reading() as connection:
+        assert queries.alarms(connection) == []
 
 
 @pytest.mark.parametrize(
