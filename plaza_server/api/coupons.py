@@ -1,21 +1,33 @@
-"""Coupons: a lane holds one for a passage, or lets it go; an administrator brings an issuer's
-file."""
+"""Coupons: a lane holds one for a passage, or lets it go; an administrator brings an issuer's file;
+a shift leader lets one go whose lane has lost its journal."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from plaza_server.api.documents import BIG_BODY_BYTES, gives, json_answer, read_body, takes
-from plaza_server.api.plaza import ADMIN_ONLY, LaneCaller, ThePlaza, answered, own_lane
+from plaza_server.api.plaza import (
+    ADMIN_ONLY,
+    OFFICE_ONLY,
+    LaneCaller,
+    StaffCaller,
+    ThePlaza,
+    answered,
+    own_lane,
+)
 from plaza_server.engine import CouponAsked, CouponLetGo
 from plaza_server.rules.coupon_file import parse_coupons
-from plaza_server.rules.coupons import ImportCoupons
+from plaza_server.rules.coupons import HandReleased, Hold, ImportCoupons, ReleaseByHand
+from plaza_server.rules.orders import Moment
+from plaza_server.store import coupon_queries
 from tolling import wire
-from tolling.coupons import CouponAnswer, CouponRelease
+from tolling.coupons import CouponAnswer, CouponRelease, HoldState
 
 router = APIRouter(prefix="/v1/coupons", tags=["coupons"])
 
@@ -32,7 +44,47 @@ class CouponsTaken:
     """Of them not here before."""
 
 
+@pydantic_dataclass(
+    frozen=True, kw_only=True, config=ConfigDict(extra="forbid", hide_input_in_errors=True)
+)
+class HandReleaseBody:
+    """Why a person lets a reservation go."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldAnswer:
+    """One reservation."""
+
+    hold_id: str
+    passage_id: str
+    lane_id: str
+    coupon_no: str | None
+    amount_fen: int
+    state: HoldState
+    reserved_ms: int
+    ended_ms: int | None
+    released_by: str | None
+    """Who let it go by hand."""
+    released_why: str
+    held_by: str
+    """Why nobody may let it go by hand yet; empty: a shift leader may, or it has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldsAnswer:
+    """Reservations, the oldest first."""
+
+    holds: tuple[HoldAnswer, ...]
+
+
+HoldPath = Annotated[str, Path(pattern=r"^[0-9]{21}C[0-9]{2}$")]
+LIST_MAX = 1_000
 _taken = TypeAdapter(CouponsTaken)
+_by_hand = TypeAdapter(HandReleaseBody)
+_hold = TypeAdapter(HoldAnswer)
+_holds = TypeAdapter(HoldsAnswer)
 
 
 @router.post(
@@ -96,3 +148,59 @@ async def release(request: Request, plaza: ThePlaza, lane: LaneCaller) -> Respon
         )
     )
     return json_answer(wire.coupon_answer, answered(value, CouponAnswer))
+
+
+def answer_of(hold: Hold, held_by: str = "") -> HoldAnswer:
+    """Return what is told of *hold*."""
+    return HoldAnswer(
+        hold_id=hold.hold_id,
+        passage_id=hold.passage_id,
+        lane_id=hold.lane_id,
+        coupon_no=hold.coupon_no,
+        amount_fen=hold.amount_fen,
+        state=hold.state,
+        reserved_ms=hold.reserved_ms,
+        ended_ms=hold.ended_ms,
+        released_by=hold.released_by,
+        released_why=hold.released_why,
+        held_by=held_by,
+    )
+
+
+@router.get(
+    "/holds",
+    dependencies=[OFFICE_ONLY],
+    responses=gives(HoldsAnswer),
+    summary="Coupons held for passages whose record is not here yet",
+)
+async def held(plaza: ThePlaza) -> Response:
+    """Answer at most 1,000, the oldest first, and of each whether a person may let it go."""
+    found = await plaza.reader.read(coupon_queries.held_lines, limit=LIST_MAX)
+    holds = tuple(answer_of(line.hold, line.held_by) for line in found)
+    return json_answer(_holds, HoldsAnswer(holds=holds))
+
+
+@router.post(
+    "/holds/{hold_id}/release",
+    openapi_extra=takes(HandReleaseBody),
+    responses=gives(HoldAnswer, problems=(409, 413)),
+    summary="Let a coupon go whose passage no record will ever name",
+)
+async def release_by_hand(
+    request: Request, plaza: ThePlaza, operator: StaffCaller, hold_id: HoldPath
+) -> Response:
+    """Answer the reservation as it stands then; again changes nothing. Refused while the lane may
+    still seal the passage's record."""
+    where = "POST /v1/coupons/holds/release"
+    body = wire.check(_by_hand, await read_body(request), where=where)
+    unit = ReleaseByHand(
+        hold_id=hold_id,
+        by=operator,
+        why=body.reason,
+        owner=plaza.desk_id,
+        at=Moment(at_ns=plaza.clock.at_ns(), wall_ms=plaza.clock.wall().utc_ms),
+    )
+    (done,) = await plaza.runner.commit(unit)
+    assert isinstance(done, HandReleased)
+    plaza.runner.publish(done.alarms)
+    return json_answer(_hold, answer_of(done.hold))

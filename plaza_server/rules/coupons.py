@@ -2,7 +2,9 @@
 
 Strategy. A coupon is offered until a passage reserves it, reserved until that passage's sealed
 record is there or its lane lets it go, and consumed once a record names it. Nothing else frees it,
-no clock either: what a lane was told is held stays held. A reservation is a row of its own
+no clock either: what a lane was told is held stays held. Where a lane lost its journal no record
+will ever come, and a person lets the coupon go: not before the lane is in a newer epoch, since the
+records of an older one are refused whatever they say. A reservation is a row of its own
 (``Hold``), numbered by its lane, so that the same request gives the same answer and a late copy
 revives nothing.
 
@@ -31,7 +33,7 @@ from tolling.coupons import (
     CouponRequest,
     HoldState,
 )
-from tolling.ids import BootId, LaneId, PassageId
+from tolling.ids import BootId, LaneId, PassageId, parse_passage_id
 from tolling.records import Leg, PassageRecord, Tender
 from tolling.tariffs import Quote
 
@@ -103,6 +105,9 @@ class Hold:
     state: HoldState
     reserved_ms: int
     ended_ms: int | None
+    released_by: str | None = None
+    """Who let it go by hand; None: its lane or a record ended it."""
+    released_why: str = ""
 
     @property
     def hold_id(self) -> str:
@@ -248,8 +253,33 @@ def overdue_note(hold: Hold, *, raised: bool) -> AlarmNote:
         code=AlarmCode.RECORD_MISSING,
         raised=raised,
         subject=hold.hold_id,
-        what="a coupon is held, and its passage has no record after 24 h. Find its lane's journal",
+        what=(
+            "a coupon is held, and its passage has no record after 24 h. Find its lane's journal;"
+            " where that is lost for good: plaza-server coupons release"
+        ),
     )
+
+
+# ---- by hand ----
+
+
+def may_yet_be_named(hold: Hold, *, epoch: int | None, quarantined: bool) -> str:
+    """Return why a record may still name what is held, and what to do; empty: none ever will.
+
+    Args:   epoch: its lane's present one; None: no such lane. quarantined: a record of its lane
+            that nobody could read speaks of its passage.
+    """
+    lane = f"lane {hold.lane_id}"
+    if epoch is None:
+        return f"{lane} is not registered here, so nobody knows its epoch. Register it: add-lane"
+    if parse_passage_id(hold.passage_id).epoch >= epoch:
+        return (
+            f"{lane} may still have the journal of this passage. Start it: its record ends this,"
+            " or it has no journal any more and is given a new epoch"
+        )
+    if quarantined:
+        return "a record in quarantine speaks of this passage. Read that one first"
+    return ""
 
 
 # ---- units of work ----
@@ -278,6 +308,32 @@ class ReleaseCoupon:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseByHand:
+    """Let a reservation go whose passage no record will ever name, by a person's word. Result:
+    HandReleased.
+
+    Raises: RefusedError: no such reservation, it ended otherwise, a record may still name it, or
+    who asks may not decide.
+    """
+
+    hold_id: str
+    by: str
+    why: str
+    owner: BootId
+    """Names the ledger stream it is written to."""
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandReleased:
+    """Result of ReleaseByHand."""
+
+    hold: Hold
+    alarms: tuple[AlarmNote, ...] = ()
+    """Only those that changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportCoupons:
     """Store an issuer's coupons, all or none. Result: int, how many are new.
 
@@ -291,4 +347,4 @@ class ImportCoupons:
     now_ms: int
 
 
-CouponUnit = ReserveCoupon | ReleaseCoupon | ImportCoupons
+CouponUnit = ReserveCoupon | ReleaseCoupon | ReleaseByHand | ImportCoupons

@@ -47,6 +47,7 @@ from plaza_server.engine import (
     Wakeup,
 )
 from plaza_server.platforms.ports import PlatformClient
+from plaza_server.rules.orders import AlarmNote
 from plaza_server.rules.outcomes import Evidence, PlatformOutcome, Unknown
 from plaza_server.rules.units import NoteAlarm, Unit
 from plaza_server.shell.clock import Clock, new_boot_id
@@ -252,6 +253,11 @@ class PlazaRunner:
     def look_again(self) -> None:
         """Have the engine look at once for work that people left in the store. While it runs."""
         self._wake_up(SWEEP_TIMER)
+
+    def publish(self, notes: Sequence[AlarmNote]) -> None:
+        """Tell log and figures of alarms that a commit of people's has raised or cleared."""
+        for note in notes:
+            self._note_alarm(note.code, note.raised, note.subject, note.what)
 
     # ---- engine in, effects out ----
 

@@ -43,7 +43,7 @@ from plaza_server.rules.units import Sweep
 from plaza_server.store import tables as t
 from plaza_server.store.claim_tables import claims
 from plaza_server.store.prepared import Prepared
-from plaza_server.store.queries import sealed_of
+from plaza_server.store.queries import role_of, sealed_of
 from plaza_server.store.rows import order_of
 from plaza_server.store.work import Work
 from tolling.canonical import from_canonical
@@ -141,7 +141,7 @@ def decide_claim(work: Work, unit: DecideClaim) -> Claim:
         if claim.out_trade_no is not None:
             raise _no("its platform pays it, not an attendant")
         return _keep(work, claim, paid_out(claim, unit.by, at=unit.at), unit.owner, unit.at)[0]
-    if _role(work, unit.by) not in APPROVER_ROLES:
+    if role_of(work.connection, unit.by) not in APPROVER_ROLES:
         raise _no("only a shift leader decides about claims")
     if unit.decision is Decision.REFUSE:
         done = refused(claim, unit.by, unit.why, at=unit.at)
@@ -234,12 +234,6 @@ def _of_passage(work: Work, passage: PassageId) -> list[Claim]:
 
 def _standing(found: Sequence[Claim]) -> list[Claim]:
     return [each for each in found if each.state is not ClaimState.REFUSED]
-
-
-def _role(work: Work, operator: str) -> str | None:
-    query = sa.select(t.operators.c.role).where(t.operators.c.operator_id == operator)
-    found: str | None = work.connection.execute(query).scalar_one_or_none()
-    return found
 
 
 def _no(what: str) -> RefusedError:

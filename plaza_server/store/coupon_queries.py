@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from plaza_server.rules.coupons import CouponState
+from plaza_server.rules.coupons import CouponState, Hold
 from plaza_server.store.coupon_tables import coupon_holds, coupons
+from plaza_server.store.coupon_units import held_by, hold_of
 from tolling.coupons import HoldState
 
 _STANDING = (HoldState.RESERVED.value, HoldState.CONSUMED.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldLine:
+    """One reservation that waits for its passage's record."""
+
+    hold: Hold
+    held_by: str
+    """Why nobody may let it go by hand yet; empty: a shift leader may."""
+
+
+def held_lines(connection: sa.Connection, *, limit: int) -> list[HeldLine]:
+    """Return the reservations that wait, the oldest first."""
+    h = coupon_holds.c
+    query = (
+        sa.select(coupon_holds)
+        .where(h.state == HoldState.RESERVED.value)
+        .order_by(h.reserved_ms, h.hold_id)
+        .limit(limit)
+    )
+    holds = [hold_of(row) for row in connection.execute(query).mappings()]
+    return [HeldLine(hold=hold, held_by=held_by(connection, hold)) for hold in holds]
 
 
 def coupon_lines(

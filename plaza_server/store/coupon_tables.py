@@ -1,7 +1,7 @@
 """Tables of coupons and their reservations, beside the tables of ``tables.py``.
 
-``coupon_holds`` is history: a row ends once and stays. That a coupon is held or used by one passage
-at a time is a rule of the database itself.
+``coupon_holds`` is history: a row ends once and stays; one that a person ended says who and why.
+That a coupon is held or used by one passage at a time is a rule of the database itself.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ coupon_holds = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("reserved_ms", sa.BigInteger, nullable=False),
     sa.Column("ended_ms", sa.BigInteger, nullable=True),
+    sa.Column("released_by", sa.Text, nullable=True),
+    sa.Column("released_why", sa.Text, nullable=True),
     sa.Index("ix_coupon_holds_passage_id", "passage_id"),
     sa.Index(
         "ix_coupon_holds_standing",

@@ -12,14 +12,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from plaza_server.rules.claims import APPROVER_ROLES
 from plaza_server.rules.coupons import (
     MOVES,
     RECORD_DUE_MS,
     Coupon,
     CouponEvent,
     CouponState,
+    HandReleased,
     Hold,
     ImportCoupons,
+    ReleaseByHand,
     ReleaseCoupon,
     ReserveCoupon,
     coupon_bookings,
@@ -27,6 +30,7 @@ from plaza_server.rules.coupons import (
     hold_id,
     hold_transfer,
     judge,
+    may_yet_be_named,
     names,
     not_held,
     overdue_note,
@@ -37,11 +41,12 @@ from plaza_server.rules.orders import AlarmNote, Moment
 from plaza_server.store import tables as t
 from plaza_server.store.coupon_tables import coupon_holds, coupons
 from plaza_server.store.prepared import Prepared
+from plaza_server.store.queries import role_of
 from plaza_server.store.work import Work
 from tolling.best_price import Entitlement
 from tolling.canonical import canonical_bytes, from_canonical
 from tolling.coupons import CouponAnswer, CouponReason, HoldState
-from tolling.errors import BadInputError, LedgerConflictError
+from tolling.errors import BadInputError, LedgerConflictError, RefusedError
 from tolling.ids import BootId, LaneId, PassageId, parse_passage_id
 from tolling.records import PassageRecord
 
@@ -162,12 +167,13 @@ def release_coupon(work: Work, unit: ReleaseCoupon) -> CouponAnswer:
 
 def settle_coupons(
     work: Work, record: PassageRecord, place: str, *, owner: BootId, at: Moment, payee: str
-) -> AlarmNote | None:
+) -> tuple[AlarmNote, ...]:
     """Consume what a record names and release what else its passage holds: its last word.
 
-    Returns: what is to be told, where the record names what was not held for it.
+    Returns: what is to be told: alarms of reservations that waited, and where the record names what
+    was not held for it.
     """
-    consumed = []
+    consumed, notes = [], []
     for hold in _holds(work, record.passage_id):
         if hold.state is not HoldState.RESERVED:
             continue
@@ -176,17 +182,60 @@ def settle_coupons(
         else:
             _end(work, hold, HoldState.RELEASED, owner=owner, at=at)
         if at.wall_ms - hold.reserved_ms >= RECORD_DUE_MS:
-            work.note_alarm(overdue_note(hold, raised=False), at.wall_ms)
+            notes.append(overdue_note(hold, raised=False))
     if consumed:
         for transfer in coupon_bookings(record, payee):
             work.add_transfer(transfer, at, owner=owner)
-    return not_held(record, place, tuple(consumed))
+    strange = not_held(record, place, tuple(consumed))
+    return (*notes, *(() if strange is None else (strange,)))
+
+
+def release_by_hand(work: Work, unit: ReleaseByHand) -> HandReleased:
+    """Let a reservation go that no record will ever end; the same word again changes nothing."""
+    where = f"coupon reservation {unit.hold_id}"
+    query = sa.select(coupon_holds).where(_h.hold_id == unit.hold_id)
+    row = work.connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise RefusedError(where=where, what="there is none")
+    if role_of(work.connection, unit.by) not in APPROVER_ROLES:
+        raise RefusedError(where=where, what="only a shift leader lets a coupon go")
+    hold = hold_of(row)
+    if hold.state is not HoldState.RESERVED:
+        if hold.released_by is not None:
+            return HandReleased(hold=hold)
+        raise RefusedError(where=where, what=f"it is {hold.state} already, by its lane or record")
+    held = held_by(work.connection, hold)
+    if held:
+        raise RefusedError(where=where, what=held)
+    ended = _end(work, hold, HoldState.RELEASED, owner=unit.owner, at=unit.at)
+    said = {"released_by": unit.by, "released_why": unit.why}
+    work.connection.execute(coupon_holds.update().where(_h.hold_id == unit.hold_id).values(**said))
+    note = overdue_note(hold, raised=False)
+    cleared = (note,) if work.note_alarm(note, unit.at.wall_ms) else ()
+    return HandReleased(
+        hold=replace(ended, released_by=unit.by, released_why=unit.why), alarms=cleared
+    )
+
+
+def held_by(connection: sa.Connection, hold: Hold) -> str:
+    """Return why nobody may let a reservation go by hand yet; empty: a shift leader may."""
+    lane = sa.select(t.lanes.c.epoch).where(t.lanes.c.lane_id == hold.lane_id)
+    epoch = connection.execute(lane).scalar_one_or_none()
+    c = t.records.c
+    unread = sa.select(c.body).where(
+        c.lane_id == hold.lane_id,
+        c.epoch == parse_passage_id(hold.passage_id).epoch,
+        c.passage_id.is_(None),
+    )
+    number = hold.passage_id.encode("ascii")
+    quarantined = any(number in bytes(body) for body in connection.execute(unread).scalars())
+    return may_yet_be_named(hold, epoch=epoch, quarantined=quarantined)
 
 
 def sweep_coupons(work: Work, at: Moment) -> tuple[AlarmNote, ...]:
     """Tell of every reservation whose passage has no record for a day, once."""
     rows = _OVERDUE.run(work.connection, {"before": at.wall_ms - RECORD_DUE_MS}).mappings()
-    notes = [overdue_note(_hold(row), raised=True) for row in rows]
+    notes = [overdue_note(hold_of(row), raised=True) for row in rows]
     return tuple(note for note in notes if work.note_alarm(note, at.wall_ms))
 
 
@@ -216,10 +265,11 @@ def _said(coupon: Coupon) -> tuple[object, ...]:
 
 def _holds(work: Work, passage: PassageId) -> list[Hold]:
     rows = _HOLDS_OF.run(work.connection, {"passage": passage}).mappings()
-    return [_hold(row) for row in rows]
+    return [hold_of(row) for row in rows]
 
 
-def _hold(row: Any) -> Hold:
+def hold_of(row: Any) -> Hold:
+    """Return the reservation of a row of ``coupon_holds``."""
     return Hold(
         passage_id=PassageId(row["passage_id"]),
         attempt=row["attempt"],
@@ -229,6 +279,8 @@ def _hold(row: Any) -> Hold:
         state=HoldState(row["state"]),
         reserved_ms=row["reserved_ms"],
         ended_ms=row["ended_ms"],
+        released_by=row["released_by"],
+        released_why=row["released_why"] or "",
     )
 
 

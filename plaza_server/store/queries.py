@@ -187,6 +187,13 @@ def operator_by_token(connection: sa.Connection, token_hash: str) -> OperatorRow
     return None if row is None else OperatorRow(**row)
 
 
+def role_of(connection: sa.Connection, operator: str) -> str | None:
+    """Return what a person may do; None for nobody."""
+    query = sa.select(t.operators.c.role).where(t.operators.c.operator_id == operator)
+    found: str | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
 def _signed(row: sa.RowMapping) -> SignedSet:
     values = {key: value for key, value in row.items() if key not in {"kind", "stored_ms"}}
     return SignedSet(kind=SetKind(row["kind"]), **values)

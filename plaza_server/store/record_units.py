@@ -8,6 +8,7 @@ from plaza_server.rules.orders import AlarmNote, Order
 from plaza_server.rules.records import open_record, place_of, settle
 from plaza_server.rules.units import AddLane, GiveEpoch, RecordsTaken, TakeRecords
 from plaza_server.store import tables as t
+from plaza_server.store.coupon_tables import coupon_holds
 from plaza_server.store.coupon_units import settle_coupons
 from plaza_server.store.etc_due_units import note_dues
 from plaza_server.store.prepared import Prepared
@@ -204,8 +205,8 @@ def _settle(
     payee = unit.payee or record.plaza_id
     owner = unit.lease.owner
     note_dues(work, record, owner=owner, at=unit.at)
-    strange = settle_coupons(work, record, place, owner=owner, at=unit.at, payee=payee)
-    for note in (*settled.alarms, *(() if strange is None else (strange,))):
+    told = settle_coupons(work, record, place, owner=owner, at=unit.at, payee=payee)
+    for note in (*settled.alarms, *told):
         if work.note_alarm(note, unit.at.wall_ms):
             alarms.append(note)
 
@@ -276,6 +277,8 @@ def _is_used(work: Work, anchor: Anchor) -> bool:
     if anchor.seq > 0:
         return True
     prefix = f"{anchor.plaza_id}{anchor.lane_id}{anchor.epoch:03d}"
-    c = t.orders.c.passage_id
-    orders = sa.select(c).where(c >= f"{prefix}000000000", c <= f"{prefix}999999999").limit(1)
-    return work.connection.execute(orders).first() is not None
+    for c in (t.orders.c.passage_id, coupon_holds.c.passage_id):
+        used = sa.select(c).where(c >= f"{prefix}000000000", c <= f"{prefix}999999999").limit(1)
+        if work.connection.execute(used).first() is not None:
+            return True
+    return False

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from plaza_server.rules import units as u
 from plaza_server.rules.bill_units import EndReconciliation, ImportBill, LookAtNumbers
 from plaza_server.rules.claims_units import ApplyClaim, AskRefund, DecideClaim
-from plaza_server.rules.coupons import ImportCoupons, ReleaseCoupon, ReserveCoupon
+from plaza_server.rules.coupons import ImportCoupons, ReleaseByHand, ReleaseCoupon, ReserveCoupon
 from plaza_server.rules.etc_dues import SayEtcOutcome
 from plaza_server.rules.merkle_log import AddRoot
 from plaza_server.rules.receipts import MoveReceipt
@@ -63,6 +63,7 @@ _FUNCTIONS: dict[type[Any], Callable[[Work, Any], object]] = {
     ApplyClaim: claim_units.apply_to_claim,
     ReserveCoupon: coupon_units.reserve_coupon,
     ReleaseCoupon: coupon_units.release_coupon,
+    ReleaseByHand: coupon_units.release_by_hand,
     ImportCoupons: coupon_units.import_coupons,
     SayEtcOutcome: etc_due_units.say_outcome,
     MoveReceipt: receipt_units.move_receipt,

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from plaza_server.coupon_command import listing, take
+from plaza_server.coupon_command import held, listing, release, take
 from plaza_server.rules.coupon_file import COLUMNS
 from plaza_server.rules.coupons import CouponState
+from plaza_server.rules.units import GiveEpoch
 from plaza_server.store import open_store
-from tests.plaza_server.store.coupon_bench import ask, reserve
+from tests.plaza_server.bench_platform import EPOCH_MS
+from tests.plaza_server.plaza_bench import LANE
+from tests.plaza_server.store.coupon_bench import ask, bring, coupon, reserve
 from tests.plaza_server.store.test_units import ADD_LANE, do
 from tests.plaza_server.test_verify_command import CONFIG
 from tolling.coupons import HoldState
@@ -60,11 +63,34 @@ def test_a_file_is_taken_once_and_listed(
     listing(config)
     assert "K-1" in capsys.readouterr().out
     listing(config, CouponState.RESERVED, as_json=True)
-    (held,) = json.loads(capsys.readouterr().out)["coupons"]
-    assert (held["state"], held["amount_fen"]) == ("reserved", 500)
-    assert TEXT not in json.dumps(held)
+    (found,) = json.loads(capsys.readouterr().out)["coupons"]
+    assert (found["state"], found["amount_fen"]) == ("reserved", 500)
+    assert TEXT not in json.dumps(found)
     listing(config, CouponState.OFFERED)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.slow
+def test_what_waits_for_its_record_is_listed_with_what_to_do(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Held by its lane's epoch until the lane is in a newer one; letting go needs a person."""
+    store = open_store(f"sqlite:///{tmp_path}/plaza.db")
+    bring(store, coupon(1))
+    ask(store, reserve(1))
+    store.close()
+    held(config)
+    assert "may still have the journal" in capsys.readouterr().out
+    store = open_store(f"sqlite:///{tmp_path}/plaza.db")
+    do(store, GiveEpoch(lane_id=LANE, fresh=True, now_ms=EPOCH_MS))
+    store.close()
+    held(config)
+    assert "a shift leader may say release" in capsys.readouterr().out
+    held(config, as_json=True)
+    (line,) = json.loads(capsys.readouterr().out)["holds"]
+    assert (line["coupon_no"], line["amount_fen"], line["held_by"]) == ("K-1", 500, "")
+    with pytest.raises(BadInputError, match="nobody's token"):
+        release(line["hold_id"], config, "lane box burnt")
 
 
 @pytest.mark.slow

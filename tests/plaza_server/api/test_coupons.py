@@ -10,9 +10,9 @@ import pytest
 
 from plaza_server.rules.coupon_file import COLUMNS
 from plaza_server.store import coupon_queries, open_for_reading
-from tests.plaza_server.api.test_refunds import upload
+from tests.plaza_server.api.test_refunds import person, upload
 from tests.plaza_server.api.test_resources import record_body
-from tests.plaza_server.plaza_process import LANE, PLAZA, PlazaProcess
+from tests.plaza_server.plaza_process import LANE, PLAZA, PlazaProcess, command
 from tolling.best_price import Reason
 from tolling.canonical import canonical_bytes, from_canonical
 from tolling.chain import genesis, seal
@@ -20,7 +20,7 @@ from tolling.ids import LaneId, PlazaId
 from tolling.records import AuthorisedBy, Leg, PassageRecord, Tender
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.wire, pytest.mark.slow]
-TEXT, OTHER = "TLC1" + "Q" * 28, "TLC1" + "R" * 28
+TEXT, OTHER, LOST = ("TLC1" + letter * 28 for letter in "QRS")
 TOLL = 2_500
 
 
@@ -104,6 +104,47 @@ async def test_a_held_coupon_is_let_go(plaza: PlazaProcess) -> None:
     assert (await plaza.ask("POST", "/v1/coupons/reserve", asked)).fields["state"] == "released"
     again = await plaza.ask("POST", "/v1/coupons/reserve", body(plaza, OTHER, 602))
     assert again.fields["state"] == "reserved"
+
+
+async def test_a_coupon_of_a_lost_journal_is_let_go_by_a_shift_leader(
+    plaza: PlazaProcess,
+) -> None:
+    """Refused to others and while the lane may have its journal; kept with who and why; the command
+    line says the same."""
+    await plaza.ask("POST", "/v1/coupons", file(line("K-3", LOST)), token="admin")
+    asked = body(plaza, LOST, 650)
+    assert (await plaza.ask("POST", "/v1/coupons/reserve", asked)).fields["state"] == "reserved"
+    leader = await person(plaza, "wang", "shift_leader")
+    helper = await person(plaza, "li", "attendant")
+    path = f"/v1/coupons/holds/{asked['passage_id']}C01/release"
+    why = {"reason": "lane box burnt"}
+    early = await plaza.ask("POST", path, why, token=leader)
+    assert early.status == 403, early.raw
+    assert "may still have the journal" in early.fields["detail"]
+    for token in ("lane", "admin", helper):
+        assert (await plaza.ask("POST", path, why, token=token)).status == 403
+    for wrong in ({}, {"reason": ""}, {"reason": "r" * 201}, {**why, "by": "li"}):
+        assert (await plaza.ask("POST", path, wrong, token=leader)).status == 400
+    fresh = await plaza.ask("GET", f"/v1/lanes/{LANE}/epoch?fresh=true")
+    assert fresh.fields["epoch"] == plaza.epoch + 1
+    assert (await plaza.ask("POST", path, why, token=helper)).status == 403
+    holds = await plaza.ask("GET", "/v1/coupons/holds", token=leader)
+    waiting = {each["coupon_no"]: each["held_by"] for each in holds.fields["holds"]}
+    assert waiting["K-3"] == ""
+    assert (await plaza.ask("GET", "/v1/coupons/holds")).status == 403
+    arguments = (path.split("/")[4], "--reason", why["reason"], "--url", plaza.url, "--json")
+    config = ("--config", str(plaza.home / "plaza.toml"))
+    code, out, err = await command(
+        "coupons", "release", *arguments, *config, environment={"PLAZA_TOKEN": leader}
+    )
+    assert code == 0, err
+    done = json.loads(out.splitlines()[-1])
+    assert (done["state"], done["released_by"]) == ("released", "wang")
+    again = await plaza.ask("POST", path, {"reason": "once more"}, token=leader)
+    assert (again.status, again.fields) == (200, done)
+    plaza.epoch = fresh.fields["epoch"]
+    other = await plaza.ask("POST", "/v1/coupons/reserve", body(plaza, LOST, 1))
+    assert other.fields["state"] == "reserved"
 
 
 async def test_wrong_requests_name_the_field_and_repeat_nothing(plaza: PlazaProcess) -> None:

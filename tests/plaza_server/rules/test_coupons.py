@@ -17,6 +17,7 @@ from plaza_server.rules.coupons import (
     hold_transfer,
     judge,
     may,
+    may_yet_be_named,
     names,
     not_held,
     overdue_note,
@@ -168,3 +169,21 @@ def test_answers_tell_terms_only_while_it_is_held() -> None:
     asked = CouponRelease(passage_id=passage(1), attempt=1, lane_id=LANE)
     assert refused(asked, CouponReason.USED).entitlement is None
     assert overdue_note(HELD, raised=True).subject == HELD.hold_id
+
+
+@pytest.mark.parametrize(
+    ("epoch", "quarantined", "why"),
+    [
+        (1, False, "may still have the journal"),
+        (1, True, "may still have the journal"),
+        (None, False, "not registered"),
+        (2, True, "in quarantine"),
+        (2, False, ""),
+    ],
+)
+def test_only_a_newer_epoch_proves_that_no_record_will_name_a_coupon(
+    epoch: int | None, quarantined: bool, why: str
+) -> None:
+    """The chain of an older epoch is refused whatever it says; nothing else ends what was told."""
+    found = may_yet_be_named(HELD, epoch=epoch, quarantined=quarantined)
+    assert (why in found) if why else found == ""

@@ -8,20 +8,27 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from plaza_server.rules.coupons import RECORD_DUE_MS, CouponState
+from plaza_server.rules.coupons import (
+    RECORD_DUE_MS,
+    CouponState,
+    HandReleased,
+    ReleaseByHand,
+    hold_id,
+)
 from plaza_server.rules.orders import Moment
-from plaza_server.rules.units import TakeRecords
+from plaza_server.rules.units import AddOperator, GiveEpoch, TakeRecords
 from plaza_server.store import Store, commit_group, coupon_queries, open_store, queries
 from plaza_server.store.verify import Proved, prove
 from tests.plaza_server.bench_platform import EPOCH_MS
-from tests.plaza_server.plaza_bench import LANE, TOLL, Chain, record
+from tests.plaza_server.plaza_bench import LANE, TOLL, Chain, passage, record
 from tests.plaza_server.rules.values import AT
 from tests.plaza_server.store.coupon_bench import ask, bring, coupon, release, reserve
-from tests.plaza_server.store.test_units import ADD_LANE, LEASE, do, sweep, upload
+from tests.plaza_server.store.test_units import ADD_LANE, LEASE, ME, do, sweep, upload
 from tolling.alarms import AlarmCode
+from tolling.chain import genesis, seal
 from tolling.coupons import CouponReason, HoldState
-from tolling.errors import BadInputError
-from tolling.ids import LaneId
+from tolling.errors import BadInputError, RefusedError
+from tolling.ids import LaneId, PlazaId
 from tolling.records import Leg, Tender
 
 H, R = HoldState, CouponReason
@@ -202,6 +209,106 @@ def test_a_changed_row_is_found(change: str) -> None:
         assert connection.exec_driver_sql(change).rowcount > 0
     assert not proven(store)
     store.close()
+
+
+def by_hand(number: int, by: str = "wang", at: Moment = AT) -> ReleaseByHand:
+    """Return the unit that lets a reservation go by a person's word."""
+    where = hold_id(passage(number), 1)
+    return ReleaseByHand(hold_id=where, by=by, why="lane box burnt", owner=ME, at=at)
+
+
+def staffed(store: Store) -> None:
+    """Register a shift leader and an attendant."""
+    for name, role in (("wang", "shift_leader"), ("li", "attendant")):
+        unit = AddOperator(
+            operator_id=name, name=name, role=role, token_hash=name * 16, now_ms=EPOCH_MS
+        )
+        do(store, unit)
+
+
+def lose_journal(store: Store) -> int:
+    """Let the lane come back with an empty journal; return the epoch it is given."""
+    anchor = do(store, GiveEpoch(lane_id=LANE, fresh=True, now_ms=EPOCH_MS))
+    epoch: int = anchor.epoch
+    return epoch
+
+
+def test_a_coupon_of_a_lost_journal_is_let_go_by_a_person_once(subject: Store) -> None:
+    """Durably, with who and why; its pending transfer is void, its alarm cleared, the coupon good
+    again, and nothing of the old epoch can ever name it."""
+    staffed(subject)
+    old = Chain()
+    ask(subject, reserve(1))
+    later = replace(AT, wall_ms=EPOCH_MS + RECORD_DUE_MS)
+    do(subject, replace(sweep("boot1"), at=later))
+    assert lose_journal(subject) == 2
+    done = do(subject, by_hand(1, at=later))
+    assert isinstance(done, HandReleased)
+    assert (done.hold.state, done.hold.released_by) == (H.RELEASED, "wang")
+    assert done.hold.released_why == "lane box burnt"
+    assert [(note.code, note.raised) for note in done.alarms] == [(AlarmCode.RECORD_MISSING, False)]
+    again = do(subject, replace(by_hand(1), why="once more"))
+    assert again == HandReleased(hold=done.hold)
+    assert states(subject)["K-1"] == "offered"
+    assert held(subject) == {}
+    assert ask(subject, reserve(1)).reason is R.WRONG_LANE
+    taken = upload(subject, old.seal(record(1, legs=legs())))
+    assert taken.refused == "foreign"
+    assert proven(subject)
+
+
+def test_what_a_lane_may_still_record_nobody_lets_go(subject: Store) -> None:
+    """Its epoch is the passage's: its journal may be there, whatever people think."""
+    staffed(subject)
+    ask(subject, reserve(1))
+    with pytest.raises(RefusedError, match="may still have the journal"):
+        do(subject, by_hand(1))
+    assert states(subject)["K-1"] == "reserved"
+    upload(subject, Chain().seal(record(1, legs=legs())))
+    with pytest.raises(RefusedError, match="it is consumed already"):
+        do(subject, by_hand(1))
+    assert states(subject)["K-1"] == "consumed"
+    assert proven(subject)
+
+
+def test_only_a_shift_leader_lets_a_coupon_go(subject: Store) -> None:
+    """It is money for whoever shows it next."""
+    staffed(subject)
+    ask(subject, reserve(1))
+    lose_journal(subject)
+    for somebody in ("li", "nobody"):
+        with pytest.raises(RefusedError, match="only a shift leader"):
+            do(subject, by_hand(1, somebody))
+    with pytest.raises(RefusedError, match="there is none"):
+        do(subject, by_hand(2))
+    assert states(subject)["K-1"] == "reserved"
+
+
+def test_a_record_in_quarantine_that_speaks_of_the_passage_keeps_its_coupon(
+    subject: Store,
+) -> None:
+    """Its lane has said its last word, and nobody could read it; another one's holds nothing."""
+    staffed(subject)
+    ask(subject, reserve(1))
+    ask(subject, reserve(2, of=2))
+    start = genesis(PlazaId("310101"), LANE, 1)
+    upload(subject, seal(start, b'{"passage_id":"' + passage(1).encode() + b'","legs":?}'))
+    lose_journal(subject)
+    with pytest.raises(RefusedError, match="quarantine"):
+        do(subject, by_hand(1))
+    assert do(subject, by_hand(2)).hold.state is H.RELEASED
+    with subject.reading() as connection:
+        (line,) = coupon_queries.held_lines(connection, limit=5)
+    assert line.hold.passage_id == passage(1)
+    assert "quarantine" in line.held_by
+    assert states(subject) == {"K-1": "reserved", "K-2": "offered"}
+
+
+def test_an_epoch_in_which_a_coupon_was_held_is_used(subject: Store) -> None:
+    """A lane that comes back empty must not number its next vehicle as the one that holds it."""
+    ask(subject, release(1))
+    assert lose_journal(subject) == 2
+    assert lose_journal(subject) == 2
 
 
 @pytest.mark.postgres
