@@ -18,7 +18,7 @@ import typer
 from plaza_server.api_call import call_plaza
 from plaza_server.config import load_config
 from plaza_server.rules.coupon_file import parse_coupons
-from plaza_server.rules.coupons import CouponState, ImportCoupons
+from plaza_server.rules.coupons import CouponState, ImportCoupons, held_text
 from plaza_server.shell.clock import SystemClock
 from plaza_server.store import commit_group, coupon_queries, open_for_reading, open_store
 from tolling.errors import BadInputError
@@ -101,7 +101,7 @@ def held(config: ConfigOption, as_json: JsonOption = False) -> None:
         return
     for line in found:
         hold = line.hold
-        what = line.held_by or "No record will ever name it; a shift leader may say release"
+        what = held_text(line.held_by, hold.lane_id)
         took = f"{Money(hold.amount_fen).yuan_text():>9} yuan"
         sys.stdout.write(f"{hold.hold_id}  {hold.coupon_no}  {took}  {what}\n")
 
@@ -135,7 +135,7 @@ def _fields(line: coupon_queries.HeldLine) -> dict[str, Any]:
         "coupon_no": hold.coupon_no,
         "amount_fen": hold.amount_fen,
         "reserved_ms": hold.reserved_ms,
-        "held_by": line.held_by,
+        "held_by": line.held_by.value,
     }
 
 

@@ -23,7 +23,14 @@ from plaza_server.api.plaza import (
 )
 from plaza_server.engine import CouponAsked, CouponLetGo
 from plaza_server.rules.coupon_file import parse_coupons
-from plaza_server.rules.coupons import HandReleased, Hold, ImportCoupons, ReleaseByHand
+from plaza_server.rules.coupons import (
+    HandReleased,
+    HeldBy,
+    Hold,
+    ImportCoupons,
+    ReleaseByHand,
+    held_text,
+)
 from plaza_server.rules.orders import Moment
 from plaza_server.store import coupon_queries
 from tolling import wire
@@ -68,8 +75,10 @@ class HoldAnswer:
     released_by: str | None
     """Who let it go by hand."""
     released_why: str
-    held_by: str
-    """Why nobody may let it go by hand yet; empty: a shift leader may, or it has ended."""
+    held_by: HeldBy
+    """Why nobody may let it go by hand yet; nothing: a shift leader may, or it has ended."""
+    action: str
+    """What a person is to do; empty where it has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +159,7 @@ async def release(request: Request, plaza: ThePlaza, lane: LaneCaller) -> Respon
     return json_answer(wire.coupon_answer, answered(value, CouponAnswer))
 
 
-def answer_of(hold: Hold, held_by: str = "") -> HoldAnswer:
+def answer_of(hold: Hold, held_by: HeldBy = HeldBy.NOTHING) -> HoldAnswer:
     """Return what is told of *hold*."""
     return HoldAnswer(
         hold_id=hold.hold_id,
@@ -164,6 +173,7 @@ def answer_of(hold: Hold, held_by: str = "") -> HoldAnswer:
         released_by=hold.released_by,
         released_why=hold.released_why,
         held_by=held_by,
+        action=held_text(held_by, hold.lane_id) if hold.ended_ms is None else "",
     )
 
 

@@ -263,23 +263,52 @@ def overdue_note(hold: Hold, *, raised: bool) -> AlarmNote:
 # ---- by hand ----
 
 
-def may_yet_be_named(hold: Hold, *, epoch: int | None, quarantined: bool) -> str:
-    """Return why a record may still name what is held, and what to do; empty: none ever will.
+class HeldBy(StrEnum):
+    """What keeps a reservation from being let go by hand."""
+
+    NOTHING = "nothing"
+    """No record will ever name it: a shift leader may let it go."""
+    JOURNAL = "journal"
+    """Its lane is in the passage's epoch, so it may seal the record yet."""
+    QUARANTINE = "quarantine"
+    """A record of its lane that nobody could read speaks of the passage."""
+    NO_LANE = "no_lane"
+    """No such lane is registered, so nobody knows its epoch."""
+
+
+def held_by(hold: Hold, *, epoch: int | None, quarantined: bool) -> HeldBy:
+    """Return why a record may still name what is held.
 
     Args:   epoch: its lane's present one; None: no such lane. quarantined: a record of its lane
             that nobody could read speaks of its passage.
     """
-    lane = f"lane {hold.lane_id}"
     if epoch is None:
-        return f"{lane} is not registered here, so nobody knows its epoch. Register it: add-lane"
+        return HeldBy.NO_LANE
     if parse_passage_id(hold.passage_id).epoch >= epoch:
-        return (
-            f"{lane} may still have the journal of this passage. Start it: its record ends this,"
+        return HeldBy.JOURNAL
+    return HeldBy.QUARANTINE if quarantined else HeldBy.NOTHING
+
+
+_HELD_TEXTS = MappingProxyType(
+    {
+        HeldBy.NOTHING: "No record will ever name it; a shift leader may say release",
+        HeldBy.JOURNAL: (
+            "lane {} may still have the journal of this passage. Start it: its record ends this,"
             " or it has no journal any more and is given a new epoch"
-        )
-    if quarantined:
-        return "a record in quarantine speaks of this passage. Read that one first"
-    return ""
+        ),
+        HeldBy.QUARANTINE: (
+            "a record of lane {} in quarantine speaks of this passage. Read that one first"
+        ),
+        HeldBy.NO_LANE: (
+            "lane {} is not registered here, so nobody knows its epoch. Register it: add-lane"
+        ),
+    }
+)
+
+
+def held_text(held: HeldBy, lane: LaneId) -> str:
+    """Return what to do about a reservation that waits for its record."""
+    return _HELD_TEXTS[held].format(lane)
 
 
 # ---- units of work ----

@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from plaza_server.rules.coupons import CouponState, Hold
+from plaza_server.rules.coupons import CouponState, HeldBy, Hold
 from plaza_server.store.coupon_tables import coupon_holds, coupons
-from plaza_server.store.coupon_units import held_by, hold_of
+from plaza_server.store.coupon_units import hold_of, what_holds
 from tolling.coupons import HoldState
 
 _STANDING = (HoldState.RESERVED.value, HoldState.CONSUMED.value)
@@ -20,8 +20,8 @@ class HeldLine:
     """One reservation that waits for its passage's record."""
 
     hold: Hold
-    held_by: str
-    """Why nobody may let it go by hand yet; empty: a shift leader may."""
+    held_by: HeldBy
+    """Why nobody may let it go by hand yet."""
 
 
 def held_lines(connection: sa.Connection, *, limit: int) -> list[HeldLine]:
@@ -34,7 +34,7 @@ def held_lines(connection: sa.Connection, *, limit: int) -> list[HeldLine]:
         .limit(limit)
     )
     holds = [hold_of(row) for row in connection.execute(query).mappings()]
-    return [HeldLine(hold=hold, held_by=held_by(connection, hold)) for hold in holds]
+    return [HeldLine(hold=hold, held_by=what_holds(connection, hold)) for hold in holds]
 
 
 def coupon_lines(

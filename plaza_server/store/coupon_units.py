@@ -20,17 +20,19 @@ from plaza_server.rules.coupons import (
     CouponEvent,
     CouponState,
     HandReleased,
+    HeldBy,
     Hold,
     ImportCoupons,
     ReleaseByHand,
     ReleaseCoupon,
     ReserveCoupon,
     coupon_bookings,
+    held_by,
+    held_text,
     hold_end,
     hold_id,
     hold_transfer,
     judge,
-    may_yet_be_named,
     names,
     not_held,
     overdue_note,
@@ -204,9 +206,9 @@ def release_by_hand(work: Work, unit: ReleaseByHand) -> HandReleased:
         if hold.released_by is not None:
             return HandReleased(hold=hold)
         raise RefusedError(where=where, what=f"it is {hold.state} already, by its lane or record")
-    held = held_by(work.connection, hold)
-    if held:
-        raise RefusedError(where=where, what=held)
+    held = what_holds(work.connection, hold)
+    if held is not HeldBy.NOTHING:
+        raise RefusedError(where=where, what=held_text(held, hold.lane_id))
     ended = _end(work, hold, HoldState.RELEASED, owner=unit.owner, at=unit.at)
     said = {"released_by": unit.by, "released_why": unit.why}
     work.connection.execute(coupon_holds.update().where(_h.hold_id == unit.hold_id).values(**said))
@@ -217,8 +219,8 @@ def release_by_hand(work: Work, unit: ReleaseByHand) -> HandReleased:
     )
 
 
-def held_by(connection: sa.Connection, hold: Hold) -> str:
-    """Return why nobody may let a reservation go by hand yet; empty: a shift leader may."""
+def what_holds(connection: sa.Connection, hold: Hold) -> HeldBy:
+    """Return why nobody may let a reservation go by hand yet; NOTHING: a shift leader may."""
     lane = sa.select(t.lanes.c.epoch).where(t.lanes.c.lane_id == hold.lane_id)
     epoch = connection.execute(lane).scalar_one_or_none()
     c = t.records.c
@@ -229,7 +231,7 @@ def held_by(connection: sa.Connection, hold: Hold) -> str:
     )
     number = hold.passage_id.encode("ascii")
     quarantined = any(number in bytes(body) for body in connection.execute(unread).scalars())
-    return may_yet_be_named(hold, epoch=epoch, quarantined=quarantined)
+    return held_by(hold, epoch=epoch, quarantined=quarantined)
 
 
 def sweep_coupons(work: Work, at: Moment) -> tuple[AlarmNote, ...]:

@@ -88,7 +88,7 @@ def test_what_waits_for_its_record_is_listed_with_what_to_do(
     assert "a shift leader may say release" in capsys.readouterr().out
     held(config, as_json=True)
     (line,) = json.loads(capsys.readouterr().out)["holds"]
-    assert (line["coupon_no"], line["amount_fen"], line["held_by"]) == ("K-1", 500, "")
+    assert (line["coupon_no"], line["amount_fen"], line["held_by"]) == ("K-1", 500, "nothing")
     with pytest.raises(BadInputError, match="nobody's token"):
         release(line["hold_id"], config, "lane box burnt")
 

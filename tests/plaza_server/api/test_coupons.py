@@ -130,7 +130,7 @@ async def test_a_coupon_of_a_lost_journal_is_let_go_by_a_shift_leader(
     assert (await plaza.ask("POST", path, why, token=helper)).status == 403
     holds = await plaza.ask("GET", "/v1/coupons/holds", token=leader)
     waiting = {each["coupon_no"]: each["held_by"] for each in holds.fields["holds"]}
-    assert waiting["K-3"] == ""
+    assert waiting["K-3"] == "nothing"
     assert (await plaza.ask("GET", "/v1/coupons/holds")).status == 403
     arguments = (path.split("/")[4], "--reason", why["reason"], "--url", plaza.url, "--json")
     config = ("--config", str(plaza.home / "plaza.toml"))

@@ -11,13 +11,15 @@ from plaza_server.rules.coupons import (
     Coupon,
     CouponEvent,
     CouponState,
+    HeldBy,
     Hold,
     coupon_bookings,
+    held_by,
+    held_text,
     hold_end,
     hold_transfer,
     judge,
     may,
-    may_yet_be_named,
     names,
     not_held,
     overdue_note,
@@ -174,16 +176,22 @@ def test_answers_tell_terms_only_while_it_is_held() -> None:
 @pytest.mark.parametrize(
     ("epoch", "quarantined", "why"),
     [
-        (1, False, "may still have the journal"),
-        (1, True, "may still have the journal"),
-        (None, False, "not registered"),
-        (2, True, "in quarantine"),
-        (2, False, ""),
+        (1, False, HeldBy.JOURNAL),
+        (1, True, HeldBy.JOURNAL),
+        (None, False, HeldBy.NO_LANE),
+        (2, True, HeldBy.QUARANTINE),
+        (2, False, HeldBy.NOTHING),
     ],
 )
 def test_only_a_newer_epoch_proves_that_no_record_will_name_a_coupon(
-    epoch: int | None, quarantined: bool, why: str
+    epoch: int | None, quarantined: bool, why: HeldBy
 ) -> None:
     """The chain of an older epoch is refused whatever it says; nothing else ends what was told."""
-    found = may_yet_be_named(HELD, epoch=epoch, quarantined=quarantined)
-    assert (why in found) if why else found == ""
+    assert held_by(HELD, epoch=epoch, quarantined=quarantined) is why
+
+
+def test_whatever_keeps_a_coupon_held_is_told_with_what_to_do() -> None:
+    """In one sentence each, with the lane."""
+    for held in HeldBy:
+        said = held_text(held, HELD.lane_id)
+        assert (HELD.lane_id in said) is (held is not HeldBy.NOTHING)
