@@ -198,6 +198,7 @@ def _leave_window(draft: Draft, *, holds_loop_1: bool) -> None:
         leaving_holds_loop_1=holds_loop_1,
         leaving_left_window=not holds_loop_1 or _drove_into_boom(draft),
         leaving_since_ns=draft.now_ns,
+        leaving_curtain_blind=_curtain_broken(draft),
         arriving=None,
         loop_1_on_at_ns=None,
     )
@@ -276,8 +277,8 @@ def _moved_on(draft: Draft) -> bool:
         return True
     assert state.leaving is not None
     another = state.early_plate is not None and state.early_at_ns >= state.leaving_since_ns
-    if _curtain_broken(draft):
-        # Nothing is on loop 2: it is dirty, or cut, and cannot tell. Another plate can.
+    if _curtain_cannot_tell(draft):
+        # Another plate can.
         return another
     if another and NOT_STILL in state.leaving.remarks:
         return True
@@ -285,6 +286,15 @@ def _moved_on(draft: Draft) -> bool:
         return False
     held_ns = draft.now_ns - state.leaving_since_ns - GAP_NS
     return held_ns >= LOOP_2_PASS_MS_MIN * NS_PER_MS
+
+
+def _curtain_cannot_tell(draft: Draft) -> bool:
+    """Return whether the curtain, with nothing on loop 2, says nothing of who left it.
+
+    It is dirty or cut where it is broken now. So it was where it was broken before the vehicle came
+    and is not any more: the vehicle broke it unseen, or did not.
+    """
+    return draft.state.leaving_curtain_blind or _curtain_broken(draft)
 
 
 def _curtain_broken(draft: Draft) -> bool:
@@ -301,7 +311,7 @@ def _never_left(draft: Draft) -> None:
     """
     passage = draft.state.leaving
     assert passage is not None
-    in_doubt = NOT_STILL in passage.remarks or _curtain_broken(draft)
+    in_doubt = NOT_STILL in passage.remarks or _curtain_cannot_tell(draft)
     draft.put(
         arriving=evolve(passage, phase=Phase.UNSURE if in_doubt else Phase.RELEASED),
         leaving=None,

@@ -483,6 +483,26 @@ def test_another_plate_tells_it_where_the_curtain_is_cut() -> None:
     assert book.passage.plate == OTHER
 
 
+def test_a_curtain_mended_as_loop_2_comes_free_cannot_tell_it_either() -> None:
+    """Cut before the paid car came onto loop 2, it broke for nobody: the next one's plate tells."""
+    book = with_curtain().arrive().pay().read(curtain=ON).boom_up().read(loop_2=ON).wait(3_000)
+    book.read(loop_2=OFF).wait(200).read(curtain=OFF).wait(300)
+    _ = book >> ev.PlateRead(plate=OTHER)
+    book.wait(500)
+    assert [record.end for record in book.records] == [PassageEnd.PASSED]
+    assert book.passage.plate == OTHER
+    assert not book.passage.released
+
+
+def test_nobody_goes_on_anothers_release_because_a_curtain_was_mended() -> None:
+    """No plate tells who stands there: it is in doubt, and a person is asked."""
+    book = with_curtain().arrive().pay().read(curtain=ON).boom_up().read(loop_2=ON).wait(3_000)
+    book.read(curtain=OFF).wait(200).read(loop_2=OFF).wait(1_000)
+    assert book.phase is Phase.UNSURE
+    book.wait(5_000)
+    assert book.stands(AlarmCode.ASSIST)
+
+
 def test_loop_1_lost_for_a_moment_under_a_standing_vehicle_is_no_new_one() -> None:
     """It holds both loops under the boom; a reading that comes back is no edge of another."""
     book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON).wait(1_500)
