@@ -78,9 +78,23 @@ def loop_changed(draft: Draft) -> None:
             draft.put(leaving_left_window=True)
             _forget_early(draft)
         # Held from here on: a reading that is lost and comes back is no vehicle that comes.
-        draft.put(loop_1_on_at_ns=draft.now_ns, loop_1_free_at_ns=None)
+        draft.put(loop_1_on_at_ns=_held_since_ns(draft), loop_1_free_at_ns=None)
         if free_ns >= GAP_NS:
             draft.put(leaving_holds_loop_1=False)
+
+
+def _held_since_ns(draft: Draft) -> int:
+    """Return since when loop 1 counts as held, now that it is.
+
+    Where nobody watched it for a second or more, a vehicle whose plate or tag was read before has
+    it or had it meanwhile: once it is free again, that one is gone.
+    """
+    state = draft.state
+    lost_ns, early = state.loop_1_lost_at_ns, state.early_plate or state.early_tag
+    if state.loop_1_free_at_ns is not None or early is None:
+        return draft.now_ns
+    unwatched = lost_ns is None or draft.now_ns - lost_ns >= GAP_NS
+    return state.early_at_ns if unwatched else draft.now_ns
 
 
 def loop_1_gap_over(draft: Draft) -> None:
@@ -192,6 +206,9 @@ def _leave_window(draft: Draft, *, holds_loop_1: bool) -> None:
         draft.note("violation")
     _hand_over_orders(draft)
     passage = draft.passage
+    # The next one's hold begins with an edge; of a vehicle with another plate than the passage's it
+    # has begun.
+    another = passage.phase is Phase.UNSURE and identify.OTHER_PLATE in passage.remarks
     draft.put(
         leaving=passage,
         leaving_phase=LeavingPhase.UNDER_BOOM,
@@ -200,7 +217,7 @@ def _leave_window(draft: Draft, *, holds_loop_1: bool) -> None:
         leaving_since_ns=draft.now_ns,
         leaving_curtain_blind=_curtain_broken(draft),
         arriving=None,
-        loop_1_on_at_ns=None,
+        loop_1_on_at_ns=draft.state.loop_1_on_at_ns if another else None,
     )
     draft.wake("under_stuck", draft.limits.loop_stuck_ms)
     _window_empty(draft)
