@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
 from simulator.people.dice import Dice
+from tolling.vehicles import Plate
 
 _S = 1_000_000
 """Microseconds in a second."""
@@ -129,6 +130,8 @@ class Behaviour:
     cash."""
     tag_balance_fen: int = 50_000
     """On the tag, where there is one."""
+    tag_plate: Plate | None = None
+    """The plate which the tag was given out for; None: this vehicle's own."""
     rest: Wish | None = None
     """With what the driver pays what his tag did not hold, ``pays_later_us`` after he would else;
     None: he waits for somebody."""
@@ -197,6 +200,9 @@ BEHAVIOURS: dict[str, Behaviour] = {
             leaving=Leaving.BACKS_OUT,
         ),
         Behaviour(name="etc_backs_out", wish=Wish.ETC, leaving=Leaving.PAYS_AND_BACKS_OUT),
+        Behaviour(
+            name="etc_of_another", wish=Wish.ETC, tag_plate=Plate(text="沪A88888"), rest=Wish.PHONE
+        ),
     )
 }
 """Every named kind of driver."""
@@ -244,7 +250,8 @@ COUPON_KINDS = tuple(name for name in BEHAVIOURS if name.startswith("coupon_"))
 """Kinds of drivers with a coupon, in the order above."""
 
 ETC_KINDS = tuple(name for name in BEHAVIOURS if name.startswith("etc_"))
-"""Kinds of drivers whose tag holds too little, or is debited for nothing, in the order above."""
+"""Kinds of drivers whose tag holds too little, is debited for nothing or is not their car's, in the
+order above."""
 
 
 def paced(behaviour: Behaviour, percent: int) -> Behaviour:

@@ -143,7 +143,12 @@ class Crowd:
         tag = None
         if driver.has_tag:
             balance_fen = behaviour.tag_balance_fen if tag_balance_fen is None else tag_balance_fen
-            tag = Tag(tag_id=f"TAG{number:013d}", balance_fen=balance_fen, plate=plate, entry=entry)
+            tag = Tag(
+                tag_id=f"TAG{number:013d}",
+                balance_fen=balance_fen,
+                plate=behaviour.tag_plate or plate,
+                entry=entry,
+            )
         person = _Person(driver, lane, vehicle, tag, entry)
         if wallet is not None:
             self._phones.carries(person.buyer, wallet)

@@ -303,10 +303,11 @@ class Site:
         if shot is not None and ports is not None:
             ports.camera_saw(shot)
         if aboard.driver.has_tag:
+            behaviour = aboard.driver.behaviour
             tag = Tag(
                 tag_id=f"tag-{car.vehicle.vehicle_id}",
-                balance_fen=aboard.driver.behaviour.tag_balance_fen,
-                plate=car.vehicle.plate,
+                balance_fen=behaviour.tag_balance_fen,
+                plate=behaviour.tag_plate or car.vehicle.plate,
                 entry=car.entry,
             )
             visit = lane.models.etc.tag_enters(tag)
