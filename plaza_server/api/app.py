@@ -26,6 +26,7 @@ from plaza_server.api import (
     lanes,
     open_orders,
     operators,
+    passages,
     payments,
     platforms,
     receipts,
@@ -100,7 +101,7 @@ def make_app(plaza: Plaza) -> FastAPI:
     app.state.public_rate = RateBound()
     for part in (payments, records, entries, tariffs, lanes, operators, commands, health):
         app.include_router(part.router)
-    for part in (coupons, etc_dues, open_orders, platforms, reconciliations, refunds):
+    for part in (coupons, etc_dues, open_orders, passages, platforms, reconciliations, refunds):
         app.include_router(part.router)
     for router in (fares.router, receipts.router, receipts.pages, roots.router):
         app.include_router(router)

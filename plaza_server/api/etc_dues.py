@@ -51,6 +51,8 @@ class EtcDueAnswer:
     issuer_ref: str
     action: str
     """What a person is to do; empty where nothing is left."""
+    late: bool
+    """It is open for so long that an alarm tells of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ _due = TypeAdapter(EtcDueAnswer)
 _dues = TypeAdapter(EtcDuesAnswer)
 
 
-def answer_of(due: EtcDue) -> EtcDueAnswer:
+def answer_of(due: EtcDue, now_ms: int) -> EtcDueAnswer:
     """Return what is told of *due*."""
     return EtcDueAnswer(
         passage_id=due.passage_id,
@@ -79,6 +81,7 @@ def answer_of(due: EtcDue) -> EtcDueAnswer:
         said_ms=due.said_ms,
         issuer_ref=due.issuer_ref,
         action=due.action,
+        late=due.is_late(now_ms),
     )
 
 
@@ -94,7 +97,8 @@ async def listing(
     """Answer at most 1,000, the oldest first: what tags gave for passages it settled nothing of."""
     states = () if state is None else (state,)
     found = await plaza.reader.read(etc_due_units.dues_in, states, LIST_MAX)
-    return json_answer(_dues, EtcDuesAnswer(dues=tuple(answer_of(each) for each in found)))
+    now_ms = plaza.clock.wall().utc_ms
+    return json_answer(_dues, EtcDuesAnswer(dues=tuple(answer_of(each, now_ms) for each in found)))
 
 
 @router.post(
@@ -118,4 +122,4 @@ async def say(
     )
     (due,) = await plaza.runner.commit(unit)
     assert isinstance(due, EtcDue)
-    return json_answer(_due, answer_of(due))
+    return json_answer(_due, answer_of(due, unit.at.wall_ms))

@@ -12,11 +12,13 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from plaza_server.api.documents import gives, json_answer, read_body, takes
 from plaza_server.api.plaza import ADMIN_ONLY, AnyCaller, ThePlaza
+from plaza_server.api.problems import ApiProblemError
 from plaza_server.rules.units import AddOperator
 from plaza_server.shell.clock import random_bytes
 from plaza_server.shell.staff import LIST_LIFE_MS, Role, StaffMember, hash_pin
-from plaza_server.store import tokens
+from plaza_server.store import queries, tokens
 from tolling import wire
+from tolling.errors import RefusedError
 
 router = APIRouter(prefix="/v1/operators", tags=["operators"])
 
@@ -50,6 +52,19 @@ class OperatorsAnswer:
     operators: tuple[StaffMember, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeAnswer:
+    """Whose token was shown."""
+
+    operator_id: str
+    """Empty for the admin."""
+    name: str
+    role: str
+    """attendant, assistant, shift_leader; admin."""
+
+
+ADMIN = "admin"
+_me = TypeAdapter(MeAnswer)
 _body = TypeAdapter(OperatorBody)
 _token = TypeAdapter(OperatorToken)
 _list = TypeAdapter(OperatorsAnswer)
@@ -64,6 +79,22 @@ async def staff(plaza: ThePlaza, caller: AnyCaller) -> Response:
         made_ms=now_ms, expires_ms=now_ms + LIST_LIFE_MS, operators=plaza.staff.members()
     )
     return json_answer(_list, answer)
+
+
+@router.get("/me", responses=gives(MeAnswer), summary="Whose token this is")
+async def me(plaza: ThePlaza, caller: AnyCaller) -> Response:
+    """Answer the person, or the admin; a lane is nobody."""
+    if caller.admin:
+        return json_answer(_me, MeAnswer(operator_id="", name="", role=ADMIN))
+    found = None
+    if caller.operator_id is not None:
+        found = await plaza.reader.read(queries.operator_by_id, caller.operator_id)
+    if found is None:
+        raise ApiProblemError(
+            403, code=RefusedError.code, reason="forbidden", detail="this token is no person's"
+        )
+    answer = MeAnswer(operator_id=found.operator_id, name=found.name, role=found.role)
+    return json_answer(_me, answer)
 
 
 @router.put(

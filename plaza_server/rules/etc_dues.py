@@ -109,6 +109,10 @@ class EtcDue:
             )
         return ""
 
+    def is_late(self, now_ms: int) -> bool:
+        """Return whether it is open for so long that an alarm tells of it."""
+        return self.state in OPEN_STATES and now_ms - self.noted_ms >= LATE_MS
+
 
 def dues_of(record: PassageRecord, now_ms: int) -> tuple[EtcDue, ...]:
     """Return what *record* names as owed back."""

@@ -90,7 +90,7 @@ _OVERDUE = Prepared(
 def reserve_coupon(work: Work, unit: ReserveCoupon) -> CouponAnswer:
     """Hold a coupon for one passage; the same request again gives the same answer."""
     asked = unit.request
-    holds = _holds(work, asked.passage_id)
+    holds = holds_of(work.connection, asked.passage_id)
     wrong = _wrong_place(work, unit, holds)
     if wrong is not None:
         return refused(asked, wrong)
@@ -143,7 +143,7 @@ def release_coupon(work: Work, unit: ReleaseCoupon) -> CouponAnswer:
     """Let a reservation go; where there is none, a late request for it will hold nothing."""
     asked = unit.release
     number = hold_id(asked.passage_id, asked.attempt)
-    holds = _holds(work, asked.passage_id)
+    holds = holds_of(work.connection, asked.passage_id)
     known = next((each for each in holds if each.hold_id == number), None)
     if known is not None:
         if known.state is HoldState.RESERVED and known.lane_id == asked.lane_id:
@@ -176,7 +176,7 @@ def settle_coupons(
     was not held for it.
     """
     consumed, notes = [], []
-    for hold in _holds(work, record.passage_id):
+    for hold in holds_of(work.connection, record.passage_id):
         if hold.state is not HoldState.RESERVED:
             continue
         if names(record, hold):
@@ -265,8 +265,9 @@ def _said(coupon: Coupon) -> tuple[object, ...]:
 # ---- rows ----
 
 
-def _holds(work: Work, passage: PassageId) -> list[Hold]:
-    rows = _HOLDS_OF.run(work.connection, {"passage": passage}).mappings()
+def holds_of(connection: sa.Connection, passage: PassageId) -> list[Hold]:
+    """Return a passage's reservations by attempt."""
+    rows = _HOLDS_OF.run(connection, {"passage": passage}).mappings()
     return [hold_of(row) for row in rows]
 
 

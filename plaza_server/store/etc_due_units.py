@@ -49,11 +49,9 @@ def note_dues(work: Work, record: PassageRecord, *, owner: BootId, at: Moment) -
 def say_outcome(work: Work, unit: SayEtcOutcome) -> EtcDue:
     """Take a person's word for what an issuer said; the same word again changes nothing."""
     where = f"tag debit {unit.passage_id}"
-    query = sa.select(etc_dues).where(_c.passage_id == unit.passage_id)
-    row = work.connection.execute(query).mappings().one_or_none()
-    if row is None:
+    due = due_of(work.connection, unit.passage_id)
+    if due is None:
         raise RefusedError(where=where, what="no record names one as owed back")
-    due = _due(row)
     state = MOVES.get((due.state, unit.outcome))
     if state is None:
         if due.state is SAID[unit.outcome]:
@@ -84,6 +82,13 @@ def sweep_dues(work: Work, at: Moment) -> tuple[AlarmNote, ...]:
     late = _LATE.first(work.connection, {"before": at.wall_ms - LATE_MS})
     note = late_note(raised=late is not None)
     return (note,) if work.note_alarm(note, at.wall_ms) else ()
+
+
+def due_of(connection: sa.Connection, passage: PassageId) -> EtcDue | None:
+    """Return a passage's debit that settled nothing."""
+    query = sa.select(etc_dues).where(_c.passage_id == passage)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else _due(row)
 
 
 def dues_in(connection: sa.Connection, states: tuple[EtcDueState, ...], limit: int) -> list[EtcDue]:

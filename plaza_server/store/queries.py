@@ -187,11 +187,18 @@ def operator_by_token(connection: sa.Connection, token_hash: str) -> OperatorRow
     return None if row is None else OperatorRow(**row)
 
 
+def operator_by_id(connection: sa.Connection, operator: str) -> OperatorRow | None:
+    """Return a registered person."""
+    c = t.operators.c
+    query = sa.select(c.operator_id, c.name, c.role).where(c.operator_id == operator)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else OperatorRow(**row)
+
+
 def role_of(connection: sa.Connection, operator: str) -> str | None:
     """Return what a person may do; None for nobody."""
-    query = sa.select(t.operators.c.role).where(t.operators.c.operator_id == operator)
-    found: str | None = connection.execute(query).scalar_one_or_none()
-    return found
+    found = operator_by_id(connection, operator)
+    return None if found is None else found.role
 
 
 def _signed(row: sa.RowMapping) -> SignedSet:

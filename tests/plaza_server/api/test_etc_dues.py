@@ -32,6 +32,12 @@ async def test_a_debit_is_listed_and_ended_by_a_person(plaza: PlazaProcess) -> N
     (due,) = found.fields["dues"]
     assert (due["passage_id"], due["txn_id"], due["amount_fen"]) == (here, None, 1000)
     assert "Ask the issuer" in due["action"]
+    assert due["late"] is False
+    whole = await plaza.ask("GET", f"/v1/passages/{here}", token=token)
+    assert (whole.status, whole.fields["settled"]) == (200, "settled"), whole.raw
+    (leg,) = whole.fields["legs"]
+    assert (leg["tender"], leg["state"], leg["named"]) == ("etc", "unknown", False)
+    assert whole.fields["owed_fen"] == 1000
     path = f"/v1/etc-dues/{here}/outcome"
     assert (await plaza.ask("POST", path, {"outcome": "taken"})).status in (401, 403)
     bad = await plaza.ask("POST", path, {"outcome": "perhaps"}, token=token)
@@ -48,3 +54,22 @@ async def test_a_debit_is_listed_and_ended_by_a_person(plaza: PlazaProcess) -> N
     assert json.loads(out.splitlines()[-1])["state"] == "given_back"
     code, out, err = await command("etc", "list", *arguments[4:], "--json")
     assert json.loads(out.splitlines()[-1])["dues"][0]["issuer_ref"] == "", err
+
+
+async def test_a_passage_is_the_offices(plaza: PlazaProcess) -> None:
+    """Not a lane's, not a stranger's; one nobody ever had is not found."""
+    path = f"/v1/passages/{PLAZA}{LANE}{plaza.epoch:03d}000000999"
+    assert (await plaza.ask("GET", path, token="admin")).status == 404
+    assert (await plaza.ask("GET", path)).status == 403
+    assert (await plaza.ask("GET", path, token=None)).status == 401
+    assert (await plaza.ask("GET", "/v1/passages/12", token="admin")).status == 400
+
+
+async def test_a_token_says_whose_it_is(plaza: PlazaProcess) -> None:
+    """A person's and the admin's; a lane is nobody of the staff."""
+    token = await person(plaza, "zhao", "attendant")
+    found = await plaza.ask("GET", "/v1/operators/me", token=token)
+    assert found.fields == {"operator_id": "zhao", "name": "zhao", "role": "attendant"}
+    assert (await plaza.ask("GET", "/v1/operators/me", token="admin")).fields["role"] == "admin"
+    assert (await plaza.ask("GET", "/v1/operators/me")).status == 403
+    assert (await plaza.ask("GET", "/v1/operators/me", token="nobody")).status == 401
