@@ -1,4 +1,5 @@
-"""toll-dash: the plaza's pages. They read the lanes' topics and command nothing."""
+"""toll-dash: the plaza's pages. They read the lanes' topics; what people decide about money goes to
+the plaza with their own token."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ def run(
         Path | None, typer.Option(help="File whose first line is that user's password.")
     ] = None,
     plaza_url: Annotated[
-        str, typer.Option(help="The plaza's API; empty: its health is not shown.")
+        str,
+        typer.Option(help="The plaza's API; empty: no pages of money, no health."),
     ] = "",
     host: Annotated[str, typer.Option()] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free port.")] = 8090,

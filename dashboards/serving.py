@@ -23,6 +23,9 @@ from dashboards.shared.feed import BEAT_S, Feed
 from dashboards.shared.texts import PATHS
 from dashboards.staff import pages
 from dashboards.staff.lane_source import LaneSource
+from dashboards.staff.money_desk import MoneyDesk
+from dashboards.staff.plaza_api import PlazaApi
+from dashboards.staff.sessions import Sessions
 from tolling.brokers import BrokerAddress
 from tolling.clock import NS_PER_MS
 from tolling.ids import PlazaId
@@ -38,9 +41,10 @@ STOP_WAIT_S = 2
 def serve(source: LaneSource, *, plaza_id: str, plaza_url: str, listener: socket.socket) -> None:
     """Serve the pages on *listener* until told to end; say so in one JSON line once they open."""
     feed = Feed(now_ms=now_ms)
+    plaza_url = plaza_url.rstrip("/")
     server = _Server(
         uvicorn.Config(
-            make_app(feed, plaza_id=plaza_id),
+            make_app(feed, plaza_id=plaza_id, plaza_url=plaza_url),
             access_log=False,
             log_level="warning",
             timeout_graceful_shutdown=STOP_WAIT_S,
@@ -55,7 +59,7 @@ def serve(source: LaneSource, *, plaza_id: str, plaza_url: str, listener: socket
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    asyncio.run(_serve(server, listener, feed, source, plaza_url.rstrip("/")))
+    asyncio.run(_serve(server, listener, feed, source, plaza_url))
 
 
 def make_source(
@@ -90,8 +94,11 @@ async def _serve(
             task.cancel()
 
 
-def make_app(feed: Feed, *, plaza_id: str) -> FastAPI:
-    """Return the whole server: the pages, and plain routes for health checks."""
+def make_app(feed: Feed, *, plaza_id: str, plaza_url: str) -> FastAPI:
+    """Return the whole server: the pages, and plain routes for health checks.
+
+    Args:   plaza_url: the plaza's API; empty: there are no pages of money.
+    """
     api = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     # Checks must never open a page: each page that nobody holds open costs memory for a minute.
@@ -106,7 +113,16 @@ def make_app(feed: Feed, *, plaza_id: str) -> FastAPI:
     async def first(request: Request) -> RedirectResponse:
         return RedirectResponse(f"/{_language_of(request)}/")
 
-    pages.install(feed, plaza_id=plaza_id)
+    if plaza_url:
+        desk = MoneyDesk(
+            api=PlazaApi(plaza_url),
+            sessions=Sessions(now_ms=now_ms),
+            plaza_id=plaza_id,
+            simulation=lambda: bool(feed.snapshot()[2].get("simulation")),
+            utc_ms=_utc_ms,
+        )
+        api.include_router(desk.router())
+    pages.install(feed, plaza_id=plaza_id, with_money=bool(plaza_url))
     ui.run_with(
         api,
         title="toll-dash",

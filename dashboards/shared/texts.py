@@ -6,12 +6,14 @@ is glued from parts; a figure goes where ``{}`` stands.
 
 from __future__ import annotations
 
+from dashboards.shared.money_texts import MONEY
+
 ZH = "zh-CN"
 EN = "en-US"
 PATHS = {"zh": ZH, "en": EN}
 """First part of a page's path -> language."""
 
-_TABLE: dict[str, tuple[str, str]] = {
+_TABLE: dict[str, tuple[str, str]] = MONEY | {
     "ui.title": ("车道实时", "Lanes live"),
     "ui.plaza": ("收费站 {}", "Plaza {}"),
     "ui.other_language": ("English", "中文"),

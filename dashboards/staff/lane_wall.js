@@ -9,6 +9,7 @@ export default {
       <span class="tl-plaza">{{ t('ui.plaza', plaza) }}</span>
       <span class="tl-count" v-if="lanes.length">{{ t('ui.lanes', lanes.length - silent) }}</span>
       <span class="tl-age" v-if="seq >= 0">{{ t('ui.updated', age.toFixed(1)) }}</span>
+      <a v-if="money" class="tl-link" :href="money">{{ t('money.title') }}</a>
       <a class="tl-language" :href="other">{{ t('ui.other_language') }}</a>
     </header>
     <div class="tl-banner tl-bad" role="alert" v-if="stale && seq >= 0">
@@ -78,7 +79,7 @@ export default {
       </li>
     </ol>
   </section>`,
-  props: { texts: Object, plaza: String, other: String, limit: Number },
+  props: { texts: Object, plaza: String, other: String, money: String, limit: Number },
   data: () => ({
     rows: {}, lanes: [], facts: {}, seq: -1, server: 0,
     at: performance.now(), age: 0, stale: false, silent: 0,

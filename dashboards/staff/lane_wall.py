@@ -11,14 +11,18 @@ from dashboards.shared.texts import texts
 class LaneWall(Element, component="lane_wall.js"):
     """All lanes of one plaza in one language."""
 
-    def __init__(self, feed: Feed, *, language: str, plaza_id: str, other_path: str) -> None:
-        """Show *feed*; *other_path* is this page in the other language."""
+    def __init__(
+        self, feed: Feed, *, language: str, plaza_id: str, other_path: str, money_path: str
+    ) -> None:
+        """Show *feed*; *other_path* is this page in the other language, *money_path* that of the
+        money that waits (empty: there is none)."""
         super().__init__()
         self._feed = feed
         self._props |= {
             "texts": texts(language),
             "plaza": plaza_id,
             "other": other_path,
+            "money": money_path,
             "limit": STALE_S,
         }
         self.on("resync", self._send_all)

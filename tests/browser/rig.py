@@ -184,10 +184,14 @@ def start_page(
     """Start toll-dash; return its process and address."""
     password = directory / "page.password"
     password.write_text(prepared.users["page"].password)
+    return run_page(port, "--broker-password-file", str(password), *more)
+
+
+def run_page(broker_port: int, *more: str) -> tuple[subprocess.Popen[str], str]:
+    """Start toll-dash at a broker that may be there or not; return its process and address."""
     command = [
         *(sys.executable, "-m", "dashboards.main", "--plaza", PLAZA, "--port", "0"),
-        *("--broker-url", f"mqtt://127.0.0.1:{port}", "--broker-password-file", str(password)),
-        *more,
+        *("--broker-url", f"mqtt://127.0.0.1:{broker_port}", *more),
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -11,9 +11,14 @@ import pytest
 import dashboards.staff
 from dashboards.shared.texts import EN, ZH, text, texts
 from lane_controller.core.states import Boom, LaneMode, LeavingPhase, Phase
+from plaza_server.rules.coupons import HeldBy
+from plaza_server.rules.etc_dues import EtcDueState, EtcOutcome
+from plaza_server.rules.passages import PHONE, LegState, Settled
+from plaza_server.shell.staff import Role
 from tolling.alarms import AlarmCode, Degraded
 from tolling.devices import Device
 from tolling.orders import OrderState, ReasonCode
+from tolling.records import AuthorisedBy, PassageEnd, Tender, UnpaidReason
 from tolling.vehicles import VehicleKind
 
 MAY_BE_EMPTY = {"reason.none", "kind.normal"}
@@ -38,6 +43,16 @@ def test_figures_stand_in_both_languages() -> None:
 @pytest.mark.parametrize(
     ("family", "words"),
     [
+        ("tender", Tender),
+        ("leg", LegState),
+        ("settled", Settled),
+        ("etc_due", EtcDueState),
+        ("etc_outcome", EtcOutcome),
+        ("held", HeldBy),
+        ("end", PassageEnd),
+        ("by", AuthorisedBy),
+        ("unpaid", UnpaidReason),
+        ("role", Role),
         ("mode", LaneMode),
         ("phase", Phase),
         ("phase", LeavingPhase),
@@ -52,6 +67,11 @@ def test_every_word_has_its_text(family: str, words: type[Enum]) -> None:
     """A state without a text would be shown as a code."""
     known = texts(ZH)
     assert [word for word in words if f"{family}.{word.value}" not in known] == []
+
+
+def test_words_that_are_in_no_table_of_states_have_their_text() -> None:
+    """A leg no platform was asked for, and who is nobody of the staff."""
+    assert {f"tender.{PHONE}", "role.admin"} <= texts(ZH).keys()
 
 
 def test_every_kind_of_vehicle_has_its_text() -> None:
