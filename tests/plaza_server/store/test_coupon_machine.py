@@ -29,9 +29,10 @@ from plaza_server.store import coupon_queries, coupon_units, open_store, queries
 from plaza_server.store.verify import Proved, prove
 from tests.plaza_server.plaza_bench import TOLL, Chain, order_no, record
 from tests.plaza_server.store.coupon_bench import ask, bring, coupon, release, reserve
+from tests.plaza_server.store.test_coupon_units import by_hand, lose_journal, staffed
 from tests.plaza_server.store.test_units import ADD_LANE, do, fact, opening, upload
 from tolling.coupons import HoldState
-from tolling.errors import LedgerConflictError
+from tolling.errors import LedgerConflictError, RefusedError
 from tolling.orders import NextStep, ReasonCode
 from tolling.records import Leg, PassageRecord, Tender
 
@@ -63,6 +64,9 @@ class CouponMachine(RuleBasedStateMachine):
         """Attempts that are over."""
         self.sealed: set[int] = set()
         self.refused: set[int] = set()
+        staffed(self.store)
+        self.lost = False
+        """The lane's journal is gone: it is in a newer epoch, and nothing of the old one comes."""
 
     @rule(passage=passages, attempt=attempts, of=coupons)
     def hold(self, passage: int, attempt: int, of: int) -> None:
@@ -70,7 +74,7 @@ class CouponMachine(RuleBasedStateMachine):
         answer = ask(self.store, reserve(passage, attempt, of=of))
         mine = next((c for c, where in self.held.items() if where == (passage, attempt)), None)
         free = of not in self.used and self.held.get(of, (passage, 0))[0] == passage
-        late = passage in self.sealed or attempt < self.seen.get(passage, 0)
+        late = self.lost or passage in self.sealed or attempt < self.seen.get(passage, 0)
         if mine is not None and not late:
             assert (answer.state is HoldState.RESERVED) is (mine == of)
         elif late or (passage, attempt) in self.dead or not free:
@@ -94,7 +98,7 @@ class CouponMachine(RuleBasedStateMachine):
     @rule(passage=passages)
     def refuse_an_order(self, passage: int) -> None:
         """A platform refuses the passage's pay code: nothing of the coupon changes."""
-        if passage not in self.sealed | self.refused:
+        if not self.lost and passage not in self.sealed | self.refused:
             self.refused.add(passage)
             do(self.store, opening(passage))
             do(self.store, fact(passage, REFUSAL))
@@ -112,6 +116,10 @@ class CouponMachine(RuleBasedStateMachine):
     @rule(passage=passages, applies=st.booleans())
     def seal(self, passage: int, applies: bool) -> None:
         """The lane's last word, with the coupon it holds or without."""
+        if self.lost:
+            taken = upload(self.store, self.chain.seal(record(passage)))
+            assert taken.refused == "foreign"
+            return
         if passage in self.sealed:
             return
         self.sealed.add(passage)
@@ -153,12 +161,49 @@ class CouponMachine(RuleBasedStateMachine):
             self.store.close()
 
 
+class LostJournalMachine(CouponMachine):
+    """The same, with a lane that may lose its journal and a shift leader who lets coupons go."""
+
+    @precondition(lambda self: bool(self.held))
+    @rule()
+    def lose_the_journal(self) -> None:
+        """The lane comes back empty: a coupon that is held has used its epoch up."""
+        assert lose_journal(self.store) == 2
+        self.lost = True
+
+    @precondition(lambda self: bool(self.held))
+    @rule(pick=st.integers(0, COUPONS - 1))
+    def let_go_by_hand(self, pick: int) -> None:
+        """A shift leader says so of what is held: nothing a record may name is let go."""
+        of = sorted(self.held)[pick % len(self.held)]
+        passage, attempt = self.held[of]
+        try:
+            done = do(self.store, by_hand(passage, attempt))
+        except RefusedError:
+            assert not self.lost
+            return
+        assert self.lost
+        assert done.hold.state is HoldState.RELEASED
+        del self.held[of]
+        self.dead.add((passage, attempt))
+
+
 CouponMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
 
 
 @pytest.mark.slow
 class TestCouponMachine(CouponMachine.TestCase):  # type: ignore[misc, valid-type, name-defined]
     """Held once, used up by a record alone."""
+
+
+LostJournalMachine.TestCase.settings = settings(
+    max_examples=15, stateful_step_count=20, deadline=None
+)
+
+
+@pytest.mark.slow
+class TestLostJournalMachine(LostJournalMachine.TestCase):  # type: ignore[misc, valid-type, name-defined]
+    """Let go by hand once no record can come, and never before."""
 
 
 def used_on_a_refused_order(honest: Callable[..., bool]) -> Callable[..., bool]:
@@ -188,20 +233,34 @@ def always_free(honest: Callable[..., Any]) -> Callable[..., Any]:
     return judge
 
 
+def let_go_too_early(honest: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a rule that lets a coupon go by hand while its lane may still record it."""
+    del honest
+    return lambda hold, *, epoch, quarantined: rules.HeldBy.NOTHING
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "mutant"),
-    [("names", used_on_a_refused_order), ("names", never_used), ("judge", always_free)],
-    ids=["coupon consumed on a refused order", "never used up", "used twice"],
+    ("machine", "name", "mutant"),
+    [
+        (CouponMachine, "names", used_on_a_refused_order),
+        (CouponMachine, "names", never_used),
+        (CouponMachine, "judge", always_free),
+        (LostJournalMachine, "held_by", let_go_too_early),
+    ],
+    ids=["coupon consumed on a refused order", "never used up", "used twice", "let go too early"],
 )
 def test_the_model_notices_a_planted_bug(
-    monkeypatch: pytest.MonkeyPatch, name: str, mutant: Callable[[Any], Any]
+    monkeypatch: pytest.MonkeyPatch,
+    machine: type[CouponMachine],
+    name: str,
+    mutant: Callable[[Any], Any],
 ) -> None:
     """A test of the tests: with each of these bugs the machine above fails."""
     monkeypatch.setattr(coupon_units, name, mutant(getattr(rules, name)))
     with pytest.raises((AssertionError, LedgerConflictError, ExceptionGroup)):
         run_state_machine_as_test(
-            CouponMachine,
+            machine,
             settings=settings(
                 max_examples=60,
                 stateful_step_count=20,

@@ -211,9 +211,9 @@ def test_a_changed_row_is_found(change: str) -> None:
     store.close()
 
 
-def by_hand(number: int, by: str = "wang", at: Moment = AT) -> ReleaseByHand:
+def by_hand(number: int, attempt: int = 1, *, by: str = "wang", at: Moment = AT) -> ReleaseByHand:
     """Return the unit that lets a reservation go by a person's word."""
-    where = hold_id(passage(number), 1)
+    where = hold_id(passage(number), attempt)
     return ReleaseByHand(hold_id=where, by=by, why="lane box burnt", owner=ME, at=at)
 
 
@@ -278,7 +278,7 @@ def test_only_a_shift_leader_lets_a_coupon_go(subject: Store) -> None:
     lose_journal(subject)
     for somebody in ("li", "nobody"):
         with pytest.raises(RefusedError, match="only a shift leader"):
-            do(subject, by_hand(1, somebody))
+            do(subject, by_hand(1, by=somebody))
     with pytest.raises(RefusedError, match="there is none"):
         do(subject, by_hand(2))
     assert states(subject)["K-1"] == "reserved"
