@@ -225,12 +225,16 @@ def _leave_window(draft: Draft, *, holds_loop_1: bool) -> None:
 
 def follow_under_boom(draft: Draft) -> bool:
     """A vehicle that came onto loop 2 right behind another breaks the curtain: it follows, and need
-    not be off loop 1 before the next one takes that."""
+    not be off loop 1 before the next one takes that. So close behind that loop 2 stayed held it may
+    have, and another plate at the window tells."""
     state = draft.state
-    if state.arriving is None or state.leaving is None or not state.arriving.crept:
+    if state.arriving is None or state.leaving is None or not _drove_into_boom(draft):
         return False
-    if not _drove_into_boom(draft):
-        return False
+    if not state.arriving.crept:
+        # Loop 2 was not free between the two: the first one's trailer, or the second.
+        changed = not state.arriving.maybe_followed
+        draft.put_passage(maybe_followed=True)
+        return changed
     _follow_close(draft, holds_loop_1=state.reading(Point.LOOP_1).occupied)
     return True
 

@@ -242,8 +242,8 @@ class Passage:
     under_seen: bool = False
     """Since the vehicle left loop 1, something was on loop 2: it went on, not back."""
     maybe_followed: bool = False
-    """It was seen so, and then loop 1 was held again within a second: it stands there still, or the
-    next one close behind does."""
+    """It was seen so, and then loop 1 was held again within a second, or the curtain was broken
+    once more: it stands there still, or the next one close behind does."""
     operator: str | None = None
     operator_reason: str | None = None
     remarks: tuple[str, ...] = ()

@@ -130,6 +130,19 @@ def test_a_tailgater_is_told_from_the_car_that_closes_up_behind_it() -> None:
     assert book.passage.passage_id.endswith("3")
 
 
+def test_a_tailgater_too_close_for_loop_2_is_told_by_the_third_ones_plate() -> None:
+    """Three cars bumper to bumper, and nobody sees loop 2 free between the first two: the curtain
+    is broken once more, and the third is not asked for the second one's toll."""
+    book = with_curtain().arrive().pay().boom_up().read(loop_2=ON, curtain=ON).wait(700)
+    _ = book.read(loop_1=OFF).wait(400).read(loop_1=ON) >> ev.PlateRead(plate=OTHER)
+    book.wait(50).read(curtain=OFF).wait(700).read(curtain=ON).wait(800).read(curtain=OFF)
+    _ = book.wait(400).read(loop_2=OFF).wait(700) >> ev.PlateRead(plate=Plate(text="京C77777"))
+    first, second = book.wait(1000).records
+    assert (first.unpaid_reason, second.unpaid_reason) == (None, UnpaidReason.VIOLATION)
+    assert (second.plate, "tailgated" in second.remarks) == (OTHER, True)
+    assert book.passage.plate == Plate(text="京C77777")
+
+
 def test_tailgating_is_two_records_and_one_authorisation() -> None:
     """The second car under one raise is recorded as a violation that tailgated."""
     for second_ms in (300, 5000):
