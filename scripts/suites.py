@@ -134,7 +134,7 @@ def _suite(name: str, *arguments: str) -> Step:
 
 COMPUTING = frozenset({"slow", "seeds", "simulation"})
 WIRES = frozenset({"wire", "kill", "long", "postgres", "browser"})
-WIRES_TIMEOUT_S = 400
+WIRES_TIMEOUT_S = 900
 """Of one test and its fixtures, which may start ten processes: it ends a hang, no more."""
 BESIDE_TIMEOUT_S = 900
 """Of one test: it may get a tenth of a core for a while."""

@@ -41,8 +41,10 @@ TRIES = 2
 TRIES_MAX = 6
 """Cars for a point every payment has: on a busy machine its answer may come too late a few times,
 and then there is none."""
-STRIKE_S = 90.0
-"""For one car: five seconds where the machine has time, a minute of help at its side where not."""
+STRIKE_S = 180.0
+"""For one car. It is an end to a hang and no bound of ours: a car takes five seconds where the
+machine has time; where not, it waits a minute for a person's help, and a restart takes ten seconds
+more."""
 
 
 @dataclass(kw_only=True)

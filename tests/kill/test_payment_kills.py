@@ -15,7 +15,7 @@ from simulator.stack.plan import PLAZA
 from tests.kill.campaign import Campaign, kill_lanes, kill_plaza, must
 from tolling.inputs import Output
 
-pytestmark = [pytest.mark.kill, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kill, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(900)]
 LANES = ("001", "002", "003", "004", "005")
 SIDES = ("lanes", "plaza")
 

@@ -12,7 +12,7 @@ from simulator.bench import payments as subject
 pytestmark = [pytest.mark.wire, pytest.mark.long]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.asyncio
 async def test_a_store_is_measured_at_one_caller(tmp_path: Path) -> None:
     """Real plaza, bare handler, bare commits: each has its rate, and the rows name an order."""

@@ -10,7 +10,7 @@ import pytest
 from simulator.chaos.actions import DATABASE_KINDS, Kind
 from tests.simulator.chaos.running import chaos, figures, still_running
 
-pytestmark = [pytest.mark.kill, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.kill, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(900)]
 MINUTES = "1.6"
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.simulator.chaos.running import PROGRAM, chaos, figures, still_running
 
-pytestmark = [pytest.mark.kill, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kill, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(900)]
 CANARY = "numbers_begin_again"
 """A lane that numbers its passages from 1 after a restart. Nothing of it shows until a lane is
 killed with traffic before and after: the faults have to find it."""

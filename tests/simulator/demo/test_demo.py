@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 RULES = [*(f"M{n}" for n in range(1, 8)), *(f"B{n}" for n in range(1, 5)), "A1", "A2", "A3"]
-pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 def command(directory: Path, *more: str) -> list[str]:

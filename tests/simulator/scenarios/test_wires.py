@@ -20,7 +20,7 @@ from tolling.ids import LaneId
 from tolling.messages import CommandOutcome, OperatorAction
 from tolling.vehicles import Plate, PlateColour, VehicleClass
 
-pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(900)]
 LANE = LaneId("001")
 
 
