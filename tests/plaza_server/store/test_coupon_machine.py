@@ -202,7 +202,7 @@ LostJournalMachine.TestCase.settings = settings(
 
 
 @pytest.mark.slow
-class TestLostJournalMachine(LostJournalMachine.TestCase):  # type: ignore[misc, valid-type, name-defined]
+class TestLostJournal(LostJournalMachine.TestCase):  # type: ignore[misc, valid-type, name-defined]
     """Let go by hand once no record can come, and never before."""
 
 
