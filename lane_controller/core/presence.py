@@ -10,7 +10,7 @@ backed_out when both loops are free for 1 s and loop 2 was never occupied.
 from __future__ import annotations
 
 from lane_controller.core import commands as cmd
-from lane_controller.core import coupons, identify
+from lane_controller.core import coupons, early, identify
 from lane_controller.core.draft import Draft
 from lane_controller.core.events import InputChanged, PlateRead, TagRead
 from lane_controller.core.limits import (
@@ -64,7 +64,8 @@ def loop_changed(draft: Draft) -> None:
     state = draft.state
     if fact.point is Point.CURTAIN and fact.reading is Reading.ON:
         # A reading that is lost shows nobody: inputs lost for long doubt the vehicle themselves.
-        draft.put(leaving_left_window=True)
+        followed = state.leaving_followed or state.leaving_left_window
+        draft.put(leaving_left_window=True, leaving_followed=followed)
     if fact.point is not Point.LOOP_1:
         return
     if fact.reading is Reading.OFF:
@@ -76,25 +77,11 @@ def loop_changed(draft: Draft) -> None:
         free_ns = 0 if free_at is None else draft.now_ns - free_at
         if free_ns >= BETWEEN_NS:
             draft.put(leaving_left_window=True)
-            _forget_early(draft)
+            early.forget(draft)
         # Held from here on: a reading that is lost and comes back is no vehicle that comes.
-        draft.put(loop_1_on_at_ns=_held_since_ns(draft), loop_1_free_at_ns=None)
+        draft.put(loop_1_on_at_ns=early.held_since_ns(draft), loop_1_free_at_ns=None)
         if free_ns >= GAP_NS:
             draft.put(leaving_holds_loop_1=False)
-
-
-def _held_since_ns(draft: Draft) -> int:
-    """Return since when loop 1 counts as held, now that it is.
-
-    Where nobody watched it for a second or more, a vehicle whose plate or tag was read before has
-    it or had it meanwhile: once it is free again, that one is gone.
-    """
-    state = draft.state
-    lost_ns, early = state.loop_1_lost_at_ns, state.early_plate or state.early_tag
-    if state.loop_1_free_at_ns is not None or early is None:
-        return draft.now_ns
-    unwatched = lost_ns is None or draft.now_ns - lost_ns >= GAP_NS
-    return state.early_at_ns if unwatched else draft.now_ns
 
 
 def loop_1_gap_over(draft: Draft) -> None:
@@ -102,18 +89,7 @@ def loop_1_gap_over(draft: Draft) -> None:
     if draft.state.reading(Point.LOOP_1) is not Reading.OFF:
         return
     draft.put(leaving_holds_loop_1=False)
-    _forget_early(draft)
-
-
-def _forget_early(draft: Draft) -> None:
-    """Whoever held loop 1 last, close behind the vehicle under the boom, has left it too: what was
-    read of that one is not the next one's."""
-    state = draft.state
-    held_ns, free_ns = state.loop_1_on_at_ns, state.loop_1_free_at_ns
-    if state.arriving is not None or held_ns is None or free_ns is None:
-        return
-    if held_ns <= state.early_at_ns <= free_ns:
-        draft.put(early_plate=None, early_tag=None)
+    early.forget(draft)
 
 
 # ---- joint rules, each returns whether it changed anything ----
@@ -215,6 +191,7 @@ def _leave_window(draft: Draft, *, holds_loop_1: bool) -> None:
         leaving_holds_loop_1=holds_loop_1,
         leaving_left_window=not holds_loop_1 or _drove_into_boom(draft),
         leaving_since_ns=draft.now_ns,
+        leaving_followed=False,
         leaving_curtain_blind=_curtain_broken(draft),
         arriving=None,
         loop_1_on_at_ns=draft.state.loop_1_on_at_ns if another else None,
@@ -261,7 +238,7 @@ def leaving_clears(draft: Draft) -> bool:
         return False
     held = state.reading(Point.LOOP_2).occupied
     if held and state.leaving_phase is LeavingPhase.CLEARING:
-        draft.put(leaving_phase=LeavingPhase.UNDER_BOOM)
+        draft.put(leaving_phase=LeavingPhase.UNDER_BOOM, leaving_followed=True)
         draft.no_wake("leaving")
         if state.arriving is not None and state.reading(Point.LOOP_1).occupied:
             # That one is wholly off loop 1: what comes onto loop 2 now may be the next.

@@ -388,6 +388,9 @@ class LaneState:
     2: it did move on. In a queue the next vehicle may take loop 1 before the first has left it."""
     leaving_since_ns: int = 0
     """When the vehicle came onto loop 2."""
+    leaving_followed: bool = False
+    """Behind the vehicle under the boom the curtain was broken, or loop 2 held, once more: its
+    trailer, or another close behind."""
     leaving_curtain_blind: bool = False
     """The curtain was broken already when the vehicle came onto loop 2: dirty, or cut. It cannot
     tell whether that moved on, also where it is mended meanwhile."""

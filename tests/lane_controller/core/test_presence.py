@@ -496,18 +496,6 @@ def test_another_plate_tells_it_where_the_curtain_is_cut() -> None:
     assert book.passage.plate == OTHER
 
 
-def test_a_plate_read_while_inputs_were_lost_is_not_asked_of_the_next_but_one() -> None:
-    """A paid car left unseen, the second drives after it and is off loop 1 for 0.9 s before the
-    third comes: what the camera read of the second is not the third's."""
-    book = with_curtain().arrive().pay().boom_up().read(loop_1=UNKNOWN, loop_2=UNKNOWN)
-    _ = book.read(curtain=UNKNOWN).wait(1500) >> ev.PlateRead(plate=OTHER)
-    book.wait(800).read(curtain=ON, loop_1=ON, loop_2=ON).wait(200).read(loop_1=OFF).wait(500)
-    book.read(curtain=OFF).wait(400).read(loop_2=OFF, loop_1=ON).wait(1200)
-    (record,) = book.records
-    assert record.plate == PLATE
-    assert book.passage.plate is None
-
-
 def test_a_curtain_mended_as_loop_2_comes_free_cannot_tell_it_either() -> None:
     """Cut before the paid car came onto loop 2, it broke for nobody: the next one's plate tells."""
     book = with_curtain().arrive().pay().read(curtain=ON).boom_up().read(loop_2=ON).wait(3_000)

@@ -1,0 +1,59 @@
+"""What was read of the next vehicle early: kept for its presence, forgotten where it has gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lane_controller.core import early as subject
+from lane_controller.core import events as ev
+from lane_controller.core.limits import PRESENCE_GAP_MS
+from tests.lane_controller.core.playbook import (
+    CONFIG,
+    CURTAIN,
+    LOOP_2,
+    OFF,
+    ON,
+    PLATE,
+    UNKNOWN,
+    Playbook,
+)
+from tolling.messages import OperatorAction
+from tolling.vehicles import Plate
+
+OTHER = Plate(text="沪A88888")
+
+
+def with_curtain() -> Playbook:
+    """Return an open lane with a light curtain under its boom."""
+    config = replace(CONFIG, under_boom=frozenset({LOOP_2, CURTAIN}))
+    return Playbook(config).open().read(curtain=OFF)
+
+
+def test_a_second_unwatched_is_the_gap_of_a_presence() -> None:
+    """One bound for both: what a gap of loop 1 ends, a loss of its reading puts in doubt."""
+    assert subject.GAP_NS == PRESENCE_GAP_MS * 1_000_000
+
+
+def test_a_plate_read_while_inputs_were_lost_is_not_asked_of_the_next_but_one() -> None:
+    """A paid car left unseen, the second drives after it and is off loop 1 for 0.9 s before the
+    third comes: what the camera read of the second is not the third's."""
+    book = with_curtain().arrive().pay().boom_up().read(loop_1=UNKNOWN, loop_2=UNKNOWN)
+    _ = book.read(curtain=UNKNOWN).wait(1500) >> ev.PlateRead(plate=OTHER)
+    book.wait(800).read(curtain=ON, loop_1=ON, loop_2=ON).wait(200).read(loop_1=OFF).wait(500)
+    book.read(curtain=OFF).wait(400).read(loop_2=OFF, loop_1=ON).wait(1200)
+    (record,) = book.records
+    assert record.plate == PLATE
+    assert book.passage.plate is None
+
+
+def test_the_plate_of_one_that_followed_without_a_gap_is_not_the_next_ones() -> None:
+    """A paid car whose plate nobody read, a second so close that loop 1 shows no gap; the camera
+    reads it, the curtain is broken once more, and loop 1 is free for a second: it has gone too."""
+    book = with_curtain().read(loop_1=ON).wait(2_000).act(OperatorAction.SET_ENTRY, text="E1")
+    book.told().pay().boom_up().read(loop_2=ON, curtain=ON).wait(1500)
+    _ = book >> ev.PlateRead(plate=OTHER)
+    book.wait(800).read(curtain=OFF).wait(500).read(loop_2=OFF).wait(100).read(loop_1=OFF)
+    book.read(loop_2=ON).wait(200).read(curtain=ON).wait(400).read(curtain=OFF).wait(300)
+    book.read(loop_2=OFF).wait(200).read(loop_1=ON).wait(1500)
+    assert len(book.records) == 1
+    assert book.passage.plate is None
