@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from plaza_server.api.documents import gives, json_answer, read_body, takes
+from plaza_server.api.documents import BODY, gives, json_answer, read_body, takes
 from plaza_server.api.lanes import LanePath
 from plaza_server.api.plaza import StaffCaller, ThePlaza
 from plaza_server.api.problems import ApiProblemError
@@ -23,8 +23,7 @@ from tolling.messages import CommandResult, OperatorAction, OperatorCommand
 router = APIRouter(prefix="/v1/lanes", tags=["commands"])
 
 
-@with_config(ConfigDict(extra="forbid", hide_input_in_errors=True))
-@pydantic_dataclass(frozen=True, kw_only=True)
+@pydantic_dataclass(frozen=True, kw_only=True, config=BODY)
 class CommandBody:
     """An OperatorCommand without its operator: that is whose token it comes with."""
 

@@ -8,10 +8,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from plaza_server.api.documents import BIG_BODY_BYTES, gives, json_answer, read_body, takes
+from plaza_server.api.documents import BIG_BODY_BYTES, BODY, gives, json_answer, read_body, takes
 from plaza_server.api.plaza import (
     ADMIN_ONLY,
     OFFICE_ONLY,
@@ -51,9 +51,7 @@ class CouponsTaken:
     """Of them not here before."""
 
 
-@pydantic_dataclass(
-    frozen=True, kw_only=True, config=ConfigDict(extra="forbid", hide_input_in_errors=True)
-)
+@pydantic_dataclass(frozen=True, kw_only=True, config=BODY)
 class HandReleaseBody:
     """Why a person lets a reservation go."""
 

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from plaza_server.api.documents import gives, json_answer, read_body, takes
+from plaza_server.api.documents import BODY, gives, json_answer, read_body, takes
 from plaza_server.api.plaza import OFFICE_ONLY, StaffCaller, ThePlaza
 from plaza_server.rules.etc_dues import EtcDue, EtcDueState, EtcOutcome, SayEtcOutcome
 from plaza_server.rules.orders import Moment
@@ -23,8 +23,7 @@ PassagePath = Annotated[str, Path(pattern=r"^[0-9]{21}$")]
 LIST_MAX = 1_000
 
 
-@with_config(ConfigDict(extra="forbid", hide_input_in_errors=True))
-@pydantic_dataclass(frozen=True, kw_only=True)
+@pydantic_dataclass(frozen=True, kw_only=True, config=BODY)
 class OutcomeBody:
     """What the issuer said."""
 

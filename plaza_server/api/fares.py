@@ -7,10 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from plaza_server.api.documents import gives, json_answer, read_body, takes
+from plaza_server.api.documents import BODY, gives, json_answer, read_body, takes
 from plaza_server.api.plaza import AnyCaller, ThePlaza
 from plaza_server.api.tariffs import quote_now
 from tolling import wire
@@ -21,8 +21,7 @@ from tolling.vehicles import VehicleClass, VehicleKind
 router = APIRouter(prefix="/v1/fares", tags=["tariffs"])
 
 
-@with_config(ConfigDict(extra="forbid", hide_input_in_errors=True))
-@pydantic_dataclass(frozen=True, kw_only=True)
+@pydantic_dataclass(frozen=True, kw_only=True, config=BODY)
 class FareBody:
     """One passage and what may make it cheaper."""
 

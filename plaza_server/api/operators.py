@@ -7,10 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from plaza_server.api.documents import gives, json_answer, read_body, takes
+from plaza_server.api.documents import BODY, gives, json_answer, read_body, takes
 from plaza_server.api.plaza import ADMIN_ONLY, AnyCaller, ThePlaza
 from plaza_server.api.problems import ApiProblemError
 from plaza_server.rules.units import AddOperator
@@ -23,8 +23,7 @@ from tolling.errors import RefusedError
 router = APIRouter(prefix="/v1/operators", tags=["operators"])
 
 
-@with_config(ConfigDict(extra="forbid", hide_input_in_errors=True))
-@pydantic_dataclass(frozen=True, kw_only=True)
+@pydantic_dataclass(frozen=True, kw_only=True, config=BODY)
 class OperatorBody:
     """One person."""
 

@@ -12,11 +12,11 @@ from typing import Annotated, Any
 import segno
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse, Response
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from plaza_server.api import receipt_page
-from plaza_server.api.documents import gives, json_answer, read_body, takes
+from plaza_server.api.documents import BODY, gives, json_answer, read_body, takes
 from plaza_server.api.plaza import AnyCaller, Plaza, StaffCaller, ThePlaza, own_lane
 from plaza_server.api.problems import ApiProblemError
 from plaza_server.api.public import RATE_BOUND
@@ -87,8 +87,7 @@ class ReceiptLink:
     """The QR's whole text."""
 
 
-@with_config(ConfigDict(extra="forbid", hide_input_in_errors=True))
-@pydantic_dataclass(frozen=True, kw_only=True)
+@pydantic_dataclass(frozen=True, kw_only=True, config=BODY)
 class ReceiptBody:
     """Why a person moves a receipt."""
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from plaza_server.api.documents import gives, json_answer, read_body, takes
+from plaza_server.api.documents import BODY, gives, json_answer, read_body, takes
 from plaza_server.api.plaza import OFFICE_ONLY, ThePlaza
 from plaza_server.platforms.bill_files import PACKED_MAX
 from plaza_server.rules.bills import is_day
@@ -27,8 +27,7 @@ router = APIRouter(
 _PLATFORM = r"^[a-z][a-z0-9_]{0,31}$"
 
 
-@with_config(ConfigDict(extra="forbid", hide_input_in_errors=True))
-@pydantic_dataclass(frozen=True, kw_only=True)
+@pydantic_dataclass(frozen=True, kw_only=True, config=BODY)
 class ReconcileBody:
     """One day, of one platform or of all."""
 

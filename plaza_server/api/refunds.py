@@ -7,10 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from plaza_server.api.documents import gives, json_answer, read_body, takes
+from plaza_server.api.documents import BODY, gives, json_answer, read_body, takes
 from plaza_server.api.plaza import OFFICE_ONLY, StaffCaller, ThePlaza
 from plaza_server.api.problems import ApiProblemError
 from plaza_server.rules.claims import Claim, ClaimState
@@ -25,8 +25,7 @@ router = APIRouter(prefix="/v1/refunds", tags=["refunds"])
 ClaimPath = Annotated[str, Path(pattern=r"^[0-9]{21}C[0-9]{2}$")]
 
 
-@with_config(ConfigDict(extra="forbid", hide_input_in_errors=True))
-@pydantic_dataclass(frozen=True, kw_only=True)
+@pydantic_dataclass(frozen=True, kw_only=True, config=BODY)
 class RefundBody:
     """What somebody wants back."""
 
@@ -40,8 +39,7 @@ class RefundBody:
     """Left out: what is left of the leg."""
 
 
-@with_config(ConfigDict(extra="forbid", hide_input_in_errors=True))
-@pydantic_dataclass(frozen=True, kw_only=True)
+@pydantic_dataclass(frozen=True, kw_only=True, config=BODY)
 class DecisionBody:
     """What a person decides about a claim."""
 

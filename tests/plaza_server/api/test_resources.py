@@ -307,3 +307,28 @@ async def test_the_documentation_needs_no_other_host(plaza: PlazaProcess) -> Non
         assert (await plaza.ask("GET", f"/assets/{asset}", token=None)).status == 200
     text = await plaza.ask("GET", "/openapi.json", token=None)
     assert "/v1/payments/{out_trade_no}/cancel" in text.fields["paths"]
+
+
+async def test_a_body_with_a_member_nobody_knows_is_refused_whole(plaza: PlazaProcess) -> None:
+    """What people's tools send: a misspelt member is never left out silently. Words that lanes and
+    the tariff's office sign or seal may come from another version, and say more than is known here.
+    """
+    text = (await plaza.ask("GET", "/openapi.json", token=None)).fields
+    bodies = {
+        f"{method.upper()} {path}": content["schema"]
+        for path, operations in text["paths"].items()
+        for method, operation in operations.items()
+        for kind, content in operation.get("requestBody", {}).get("content", {}).items()
+        if kind == "application/json"
+    }
+    assert len(bodies) > 10
+    loose = [name for name, schema in bodies.items() if schema.get("additionalProperties", True)]
+    assert set(loose) == {
+        "POST /v1/records",
+        "POST /v1/tariffs",
+        "POST /v1/coupons/reserve",
+        "POST /v1/coupons/release",
+    }
+    lane = {"lane_id": "009", "lane_ids": "typo"}
+    answer = await plaza.ask("POST", "/v1/lanes", lane)
+    assert answer.status == 400
