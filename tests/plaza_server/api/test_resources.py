@@ -326,7 +326,7 @@ async def test_a_body_with_a_member_nobody_knows_is_refused_whole(plaza: PlazaPr
     assert set(loose) == {
         "POST /v1/records",
         "POST /v1/tariffs",
-        "POST /v1/coupons/reserve",
+        "POST /v1/entries",
         "POST /v1/coupons/release",
     }
     lane = {"lane_id": "009", "lane_ids": "typo"}
