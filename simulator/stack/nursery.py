@@ -33,8 +33,16 @@ from simulator.stack.wall import go_by
 _PR_SET_PDEATHSIG = 1
 _LIBRARIES = (
     "lane_controller.main",
+    "lane_controller.config",
+    "lane_controller.shell.logs",
+    "lane_controller.shell.serve",
     "plaza_server.main",
+    "plaza_server.shell.certificate_watch",
+    "plaza_server.shell.logs",
+    "plaza_server.shell.parts",
+    "plaza_server.shell.serve",
     "simulator.site.app",
+    "hw.registry",
     "hw.barrier.driver",
     "hw.camera.driver",
     "hw.display.driver",
@@ -44,12 +52,21 @@ _LIBRARIES = (
     "pymodbus.client",
     "serialx",
     "alembic.command",
+    "alembic.config",
     "sqlalchemy.dialects.sqlite",
     "sqlalchemy.dialects.postgresql",
     "psycopg",
+    "typer._adapters",
+    "typer._click.decorators",
+    "uvicorn.lifespan.off",
+    "uvicorn.protocols.http.httptools_impl",
+    "uvloop",
+    "_strptime",
+    "encodings.ascii",
+    "encodings.idna",
 )
-"""What every start would import; programs of the lane and the plaza, never parts of this
-process."""
+"""What every start would import, most of it only when its command is run; programs of the lane and
+the plaza, never parts of this process."""
 BIRTH_S = 60.0
 END_S = 20.0
 
