@@ -330,5 +330,5 @@ async def test_a_body_with_a_member_nobody_knows_is_refused_whole(plaza: PlazaPr
         "POST /v1/coupons/release",
     }
     lane = {"lane_id": "009", "lane_ids": "typo"}
-    answer = await plaza.ask("POST", "/v1/lanes", lane)
+    answer = await plaza.ask("POST", "/v1/lanes", lane, token="admin")
     assert answer.status == 400
