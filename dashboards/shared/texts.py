@@ -21,11 +21,11 @@ _TABLE: dict[str, tuple[str, str]] = MONEY | {
     "ui.updated": ("更新 {} 秒前", "updated {} s ago"),
     "ui.lanes": ("{} 条车道上报", "{} lanes reporting"),
     "ui.stale": (
-        "数据已停止更新 {} 秒:下面是旧数据",
+        "数据已停止更新 {} 秒：下面是旧数据",
         "No data for {} s: what you see below is old",
     ),
     "ui.broker_lost": (
-        "消息服务器断开:下面是旧数据,正在重连",
+        "消息服务器断开：下面是旧数据，正在重连",
         "Message broker lost: what you see below is old; reconnecting",
     ),
     "ui.plaza_lost": ("站级服务器无应答", "The plaza server does not answer"),
@@ -77,7 +77,7 @@ _TABLE: dict[str, tuple[str, str]] = MONEY | {
     "order.created": ("订单已建", "order stored"),
     "order.sent": ("已发往平台", "sent to the platform"),
     "order.waiting": ("等待车主确认", "driver confirms on the phone"),
-    "order.unknown": ("结果未知,正在查询", "unknown, being asked"),
+    "order.unknown": ("结果未知，正在查询", "unknown, being asked"),
     "order.closing": ("正在撤销", "being cancelled"),
     "order.refused": ("被拒绝", "refused"),
     "order.paid": ("已支付", "paid"),
