@@ -339,9 +339,9 @@ def test_a_claims_refund_is_known_by_its_number(plaza: Store) -> None:
 
 
 @pytest.mark.postgres
-def test_two_processes_may_reconcile_one_day_at_once(fresh_postgres: str) -> None:
+def test_two_processes_may_reconcile_one_day_at_once(migrated_postgres: str) -> None:
     """Whoever comes second finds what stands: no transfer twice, the same books."""
-    store = open_store(fresh_postgres)
+    store = open_store(migrated_postgres)
     try:
         do(store, ADD_LANE)
         count = 40

@@ -104,15 +104,15 @@ def test_the_driver_reads_what_became_of_a_claim(books: tuple[Bench, Claim, Clai
 
 @pytest.mark.postgres
 @pytest.mark.slow
-def test_another_process_ends_a_claim_whose_sender_died(fresh_postgres: str) -> None:
+def test_another_process_ends_a_claim_whose_sender_died(migrated_postgres: str) -> None:
     """Its lease runs out; the same refund number is sent again and moves no more money."""
-    subject = earned(store=open_store(fresh_postgres))
+    subject = earned(store=open_store(migrated_postgres))
     subject.platform.always[CallKind.REFUND_QUERY] = says(SILENCE)
     claim = approve(subject, ask(subject))
     subject.run(2_000)
     assert now(subject, claim).state is S.SENDING
     subject.crash()
-    other = Bench(open_store(fresh_postgres), name="other", now_ns=subject.now_ns)
+    other = Bench(open_store(migrated_postgres), name="other", now_ns=subject.now_ns)
     other.platform = subject.platform
     subject.platform.always.clear()
     other.run(30_000)
@@ -128,10 +128,10 @@ def test_another_process_ends_a_claim_whose_sender_died(fresh_postgres: str) -> 
 
 @pytest.mark.postgres
 @pytest.mark.slow
-def test_two_processes_never_grant_the_same_money(fresh_postgres: str) -> None:
+def test_two_processes_never_grant_the_same_money(migrated_postgres: str) -> None:
     """Two ask for more than half at the same time: one of them is refused."""
-    subject = earned(store=open_store(fresh_postgres))
-    other = Bench(open_store(fresh_postgres), name="other", now_ns=subject.now_ns)
+    subject = earned(store=open_store(migrated_postgres))
+    other = Bench(open_store(migrated_postgres), name="other", now_ns=subject.now_ns)
     results: list[Any] = []
     start = threading.Barrier(2)
 

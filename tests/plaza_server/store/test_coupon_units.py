@@ -312,9 +312,9 @@ def test_an_epoch_in_which_a_coupon_was_held_is_used(subject: Store) -> None:
 
 
 @pytest.mark.postgres
-def test_two_processes_never_hold_one_coupon_twice(fresh_postgres: str) -> None:
+def test_two_processes_never_hold_one_coupon_twice(migrated_postgres: str) -> None:
     """Twenty passages of two processes ask for one coupon at once: one has it."""
-    stores = [open_store(fresh_postgres), open_store(fresh_postgres)]
+    stores = [open_store(migrated_postgres), open_store(migrated_postgres)]
     do(stores[0], ADD_LANE)
     bring(stores[0], coupon(1))
     answers: list[HoldState] = []

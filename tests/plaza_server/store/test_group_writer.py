@@ -50,9 +50,9 @@ def test_a_bad_group_costs_the_others_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.postgres
-def test_a_server_that_drops_the_connection_is_connected_to_again(fresh_postgres: str) -> None:
+def test_a_server_that_drops_the_connection_is_connected_to_again(migrated_postgres: str) -> None:
     """The group that met the dead connection is written all the same."""
-    store = open_store(fresh_postgres)
+    store = open_store(migrated_postgres)
     subject = GroupWriter(store.engine)
     (first,) = subject([[lane("101")]])
     assert not isinstance(first, Exception)

@@ -12,9 +12,9 @@ from tests.plaza_server.plaza_bench import Bench, order_no, phone_leg
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 
-def test_one_process_takes_over_from_another_that_died(fresh_postgres: str) -> None:
+def test_one_process_takes_over_from_another_that_died(migrated_postgres: str) -> None:
     """Its lease runs out; the other one finds the capture without sending pay."""
-    subject = Bench(open_store(fresh_postgres))
+    subject = Bench(open_store(migrated_postgres))
     subject.platform.script(CallKind.PAY, charges_silently)
     subject.pay(1)
     subject.run(1_000)
@@ -32,13 +32,13 @@ def test_one_process_takes_over_from_another_that_died(fresh_postgres: str) -> N
     subject.store.close()
 
 
-def test_a_cancel_at_the_other_process_ends_an_order(fresh_postgres: str) -> None:
+def test_a_cancel_at_the_other_process_ends_an_order(migrated_postgres: str) -> None:
     """The lane asks another process than the one it paid at: the order is closed there."""
-    first = Bench(open_store(fresh_postgres))
+    first = Bench(open_store(migrated_postgres))
     first.platform.script(CallKind.PAY, waits)
     first.pay(1)
     first.run(4_000)
-    second = Bench(open_store(fresh_postgres), name="other", now_ns=first.now_ns)
+    second = Bench(open_store(migrated_postgres), name="other", now_ns=first.now_ns)
     second.platform = first.platform
     second.cancel(1)
     for _ in range(300):
