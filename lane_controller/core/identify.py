@@ -15,7 +15,7 @@ from lane_controller.core import coupons, interlock, paying, tags
 from lane_controller.core.draft import Draft
 from lane_controller.core.events import EntryKnown, PlateRead, TagRead, TollShown
 from lane_controller.core.limits import EARLY_READ_MS_MAX
-from lane_controller.core.states import Passage, Phase
+from lane_controller.core.states import EtcPhase, Passage, Phase
 from tolling.alarms import AlarmCode
 from tolling.clock import NS_PER_MS
 from tolling.devices import EtcTag
@@ -96,6 +96,7 @@ def plate_late(draft: Draft) -> None:
     if before is not None and before.plate_read == fact.plate:
         return
     draft.put_passage(plate=fact.plate, plate_read=fact.plate, plate_done=True)
+    tags.compare_plates(draft)
     if draft.passage.awaits_entry:
         price(draft)
 
@@ -120,10 +121,15 @@ def plate_overdue(draft: Draft) -> None:
 
 
 def tag_read(draft: Draft) -> None:
-    """A tag at the window says where and as what its vehicle entered."""
+    """A tag at the window says where and as what its vehicle entered.
+
+    The antenna may hear the next vehicle's first: while that pays nothing, another takes its place.
+    """
     fact = draft.event.fact
     assert isinstance(fact, TagRead)
-    if draft.passage.tag is not None:
+    passage = draft.passage
+    strange = passage.etc is EtcPhase.NONE and tags.of_another_plate(passage)
+    if passage.tag is not None and not strange:
         return
     _take_tag(draft, fact.tag)
     if _may_learn_entry(draft.passage):

@@ -175,6 +175,8 @@ def _cash_begin(draft: Draft, _: OperatorCommand) -> str:
         return "not_priced"
     if passage.quote is None:
         return "not_priced"
+    if passage.rest_fen == 0:
+        return "nothing_left_to_pay"  # It goes as soon as its toll is told.
     coupons.drop_asked(draft)
     undecided = bool(passage.open_orders) or passage.etc_open
     draft.put_passage(phase=Phase.CASH, cash_ready=not undecided)

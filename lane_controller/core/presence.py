@@ -22,7 +22,6 @@ from lane_controller.core.limits import (
 from lane_controller.core.sealing import seal
 from lane_controller.core.states import (
     Boom,
-    EtcPhase,
     LaneMode,
     LaneState,
     LeavingPhase,
@@ -412,6 +411,9 @@ def tag_at_window(draft: Draft) -> None:
     """
     fact = draft.event.fact
     assert isinstance(fact, TagRead)
+    known = draft.passage.tag
+    if known is not None and known.tag_id == fact.tag.tag_id:
+        return  # It comes into the field once more; its plate may have been misread.
     if _is_next_one(draft, fact.tag.plate):
         draft.put(early_tag=fact.tag, early_at_ns=draft.now_ns)
         _window_is_the_next_ones(draft)
@@ -516,8 +518,9 @@ def _hand_over_orders(draft: Draft) -> None:
                 order = evolve(order, handed_over=True)
         orders.append(order)
     draft.put_passage(orders=tuple(orders))
-    if draft.passage.etc is EtcPhase.UNKNOWN:
-        # The last chance to know before its record is sealed.
+    if draft.passage.etc_open:
+        # The last chance to know before its record is sealed: also of a charge that was given up
+        # here before it went out, which its reader then says.
         draft.emit(cmd.AskTag(passage_id=draft.passage.passage_id))
 
 

@@ -8,6 +8,7 @@ from lane_controller.core.draft import Draft
 from lane_controller.core.legs import LegStatus
 from lane_controller.core.limits import RECENT_CODES_MAX
 from lane_controller.core.states import Passage
+from tolling.alarms import AlarmCode
 from tolling.clock import NS_PER_MS
 from tolling.records import AuthorisedBy, PassageEnd, PassageRecord, Tender, UnpaidReason
 
@@ -58,6 +59,8 @@ def seal(draft: Draft, passage: Passage, end: PassageEnd) -> None:
         why=tuple(each.step for each in applied if each.step is not None),
         owed_back=tags.owed_back(passage, named=any(leg.tender is Tender.ETC for leg in legs)),
     )
+    # What was charged besides is in the record now, and its issuers' list.
+    draft.clear(AlarmCode.AMOUNT_MISMATCH, "etc")
     used = tuple(each.keyed_hash for each in applied)
     codes = (*used, *(order.keyed_hash for order in passage.orders))
     draft.put(

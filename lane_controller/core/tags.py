@@ -64,10 +64,12 @@ def entry_named(passage: Passage) -> EntryFound | None:
     """Return the entry which the tag names, once it is known to be of this vehicle.
 
     A tag that names a plate waits for the camera's word as long as that may take; one that names
-    none is believed at once.
+    none is believed at once, and so is any where a person is asked already.
     """
     tag = passage.tag
-    if tag is None or (tag.plate is not None and not passage.plate_done):
+    if tag is None:
+        return None
+    if tag.plate is not None and not (passage.plate_done or passage.awaits_entry):
         return None
     return None if of_another_plate(passage) else tag.entry
 

@@ -224,7 +224,8 @@ def _draw_class(classes: Mapping[VehicleClass, int], dice: Random) -> VehicleCla
 def _plate(number: int, dice: Random) -> Plate | None:
     if dice.randrange(1000) < NO_PLATE_PERMILLE:
         return None
-    series, digits = PLATE_SERIES[number // 100_000 % len(PLATE_SERIES)], number % 100_000
+    # Neighbours' plates look alike as rarely as on the road: one character may be misread.
+    series, digits = PLATE_SERIES[number // 100_000 % len(PLATE_SERIES)], number * 7_919 % 100_000
     if dice.randrange(4) == 0:
         return Plate(text=f"苏{series}D{digits:05d}", colour=PlateColour.GREEN)
     return Plate(text=f"苏{series}{digits:05d}", colour=PlateColour.BLUE)

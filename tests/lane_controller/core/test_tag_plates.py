@@ -20,6 +20,7 @@ from tests.lane_controller.core.playbook import (
     code,
 )
 from tests.lane_controller.core.scenes import TAG
+from tolling.devices import EtcOutcome
 from tolling.messages import OperatorAction
 from tolling.tariffs import EntrySource
 from tolling.vehicles import Plate
@@ -94,3 +95,42 @@ def test_a_tag_that_came_before_its_vehicle_is_compared_too() -> None:
     assert TAG_OF_ANOTHER_PLATE in book.passage.remarks
     assert book.passage.entry is None
     assert not book.read(loop_1=OFF).gave(cmd.ChargeTag)
+
+
+def test_the_vehicles_own_tag_takes_the_place_of_a_strange_one() -> None:
+    """The antenna heard the car behind first: its own is charged, and only that."""
+    book = Playbook().open().arrive() >> ev.TagRead(tag=STRANGE)
+    own = replace(OWN, tag_id="TAG2")
+    charged = (book >> ev.TagRead(tag=own)).gave(cmd.ChargeTag)
+    assert [each.tag_id for each in charged] == ["TAG2"]
+    assert not (book >> ev.TagRead(tag=replace(OWN, tag_id="TAG3"))).gave(cmd.ChargeTag)
+
+
+def test_the_same_tag_once_more_is_nobody_elses() -> None:
+    """The camera misread the plate and the vehicle has crept: its own tag, seen again, is no next
+    vehicle's."""
+    book = (stopped() >> ev.TagRead(tag=OWN) >> ev.PlateRead(plate=MISREAD)).told()
+    here = book.passage.passage_id
+    no = EtcOutcome(reference=here, charged_fen=0, txn_id=None, reason="blocked")
+    _ = book >> ev.EtcAnswered(passage_id=here, outcome=no)
+    book.read(loop_2=ON)
+    assert (book.phase, book.passage.crept) == (Phase.TENDER, True)
+    _ = book >> ev.TagRead(tag=OWN)
+    assert book.passage.passage_id == here
+    assert len(book.ever(cmd.ChargeTag)) == 1
+
+
+def test_a_late_plate_is_compared_too() -> None:
+    """The attendant is asked for the entry, and the plate that comes then is not the tag's."""
+    book = stopped() >> ev.TagRead(tag=replace(STRANGE, entry=None))
+    book.wait(1500)
+    assert book.passage.awaits_entry
+    _ = book >> ev.PlateRead(plate=PLATE)
+    assert TAG_OF_ANOTHER_PLATE in book.passage.remarks
+
+
+def test_a_tag_spares_the_attendant_where_the_camera_is_silent() -> None:
+    """A lane that is opened around a waiting vehicle waits for no camera any more."""
+    book = Playbook().open().act(OperatorAction.CLOSE_LANE) >> change(LOOP_1, ON)
+    _ = book.act(OperatorAction.OPEN_LANE) >> ev.TagRead(tag=OWN)
+    assert book.wait(1500).passage.entry == WEST

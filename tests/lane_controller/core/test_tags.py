@@ -11,6 +11,7 @@ from lane_controller.core import events as ev
 from lane_controller.core.legs import LegStatus
 from lane_controller.core.states import EtcPhase, Phase
 from tests.lane_controller.core.playbook import (
+    EAST,
     LOOP_1,
     OFF,
     ON,
@@ -360,3 +361,36 @@ def test_another_capture_than_the_whole_or_the_rest_settles_nothing() -> None:
     assert book.phase is Phase.TENDER
     assert "paid_twice_refund" in book.passage.remarks
     assert shown(book)[1] == book.passage.toll_due_fen - 1000
+
+
+def test_what_is_paid_already_is_no_matter_for_cash() -> None:
+    """The class is corrected, the tag gave just what is due then: nobody counts 0 yuan."""
+    book = (Playbook().open() >> change(LOOP_1, ON)).act(OperatorAction.SET_CLASS, number=2)
+    here = book.passage.passage_id
+    _ = book >> ev.PlateRead(plate=PLATE) >> ev.EntryKnown(passage_id=here, entry=EAST)
+    _ = book.told() >> ev.TagRead(tag=replace(TAG, balance_fen=2500))
+    said(book, 2500).act(OperatorAction.SET_CLASS, number=1)
+    assert (book.phase, book.passage.rest_fen) == (Phase.PRICED, 0)
+    assert book.act(OperatorAction.CASH_BEGIN).result()[1] == "nothing_left_to_pay"
+    assert book.told().gave(cmd.RaiseBoom)
+
+
+def test_a_charge_that_was_given_up_before_it_went_out_is_asked_for() -> None:
+    """A person lets the vehicle go while the charge waits behind the disk: its reader knows that
+    nothing was taken, and the record owes nothing."""
+    book = asked()
+    here = book.passage.passage_id
+    book.act(OperatorAction.RAISE, reason="slow").boom_up()
+    book.read(loop_2=ON).wait(600).read(loop_1=OFF)
+    assert book.ever(cmd.AskTag)[-1].passage_id == here
+    _ = book >> ev.EtcAnswered(passage_id=here, outcome=None)
+    book.wait(500).read(loop_2=OFF).wait(1000)
+    assert owed(book.records[-1]) == []
+
+
+def test_the_alarm_of_a_charge_besides_ends_with_its_record() -> None:
+    """The record and the issuers' list have it then; the next one is told anew."""
+    book = said(Playbook().open().arrive() >> ev.TagRead(tag=LOW), 1700)
+    assert book.stands(AlarmCode.AMOUNT_MISMATCH)
+    assert owed(through(book.act(OperatorAction.RAISE, reason="paid otherwise")))
+    assert not book.stands(AlarmCode.AMOUNT_MISMATCH)
