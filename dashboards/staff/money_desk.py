@@ -225,13 +225,20 @@ class MoneyDesk:
         said = await self._api.ask("POST", path, session.token, body_of(form))
         if said.status == 401:
             return self._ended(request, session)
-        if said.ok:
-            session.notice = (True, view.t("money.done"))
-        elif said.detail:
-            session.notice = (False, view.t("money.refused", said.detail))
-        else:
-            session.notice = (False, view.t("money.act_silent"))
+        session.notice = notice_of(view, said)
         return back
+
+
+def notice_of(view: View, said: Said) -> tuple[bool, str]:
+    """Return whether a person's word was stored, and what is told of it.
+
+    A fault of the plaza may have come after its commit: then nobody knows, as where no answer came.
+    """
+    if said.ok:
+        return True, view.t("money.done")
+    if said.detail and said.status < 500:
+        return False, view.t("money.refused", said.detail)
+    return False, view.t("money.act_silent")
 
 
 def _html(text: str, status: int = 200) -> Response:

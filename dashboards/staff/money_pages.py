@@ -27,7 +27,7 @@ def sign_in_page(view: View, *, wrong: str = "", next_path: str = "") -> str:
             name="token",
             required=True,
             maxlength="256",
-            autocomplete="current-password",
+            autocomplete="off",
         ),
         class_="tl-field",
     )

@@ -80,19 +80,20 @@ class Settler:
         if self._spoils and self._dice.randrange(2):
             self._settle_spoiled(name, day)
         rows = self._import(name, day)
-        return self.reconcile(name, day, rows=rows) if rows else _nothing(name, day)
+        return _nothing(name, day) if rows is None else self.reconcile(name, day, rows=rows)
 
     def _settle_spoiled(self, name: str, day: str) -> None:
         """Take a bill with mistakes first; the right one comes as a new version of it."""
         before = self.mistakes
-        if self._import(name, day, spoiled=True) and self.mistakes > before:
+        if self._import(name, day, spoiled=True) is not None and self.mistakes > before:
             self.found += min(self.reconcile(name, day, rows=0).left, self.mistakes - before)
 
-    def _import(self, name: str, day: str, *, spoiled: bool = False) -> int:
+    def _import(self, name: str, day: str, *, spoiled: bool = False) -> int | None:
+        """Return the rows of the bill that was taken; None: there is none. A bill may lack all."""
         calls, pair = self._calls[name], self._world.platforms[name]
         content = self._fetch(calls, pair, day)
         if content is None:
-            return 0
+            return None
         data, file, sha1 = content
         bill = calls.parse(data, day, name=file, sha1=sha1)
         if spoiled:

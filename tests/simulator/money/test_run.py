@@ -54,6 +54,13 @@ def test_every_fen_agrees_after_a_day_of_faults(seed: int) -> None:
     assert len(subject.fault_kinds) >= 5
 
 
+def test_a_bill_that_lacks_every_row_is_looked_at_too() -> None:
+    """A platform's first bill of the day has none of three payments: each is listed."""
+    subject = run_money(7, MoneyConfig(orders=20, days=1))
+    assert (subject.bill_mistakes, subject.bill_mistakes_found) == (5, 5)
+    assert subject.findings == ()
+
+
 def test_a_calm_day_leaves_nothing_to_heal() -> None:
     """Without faults every row of every bill matches at the first look."""
     subject = run_money(7, SMALL, kinds=())
