@@ -22,6 +22,7 @@ from hw.links.backoff import Backoff
 from lane_controller.engine import inputs as inp
 from lane_controller.shell.clock import jitter
 from tolling import wire
+from tolling.ending import heed_cancel
 from tolling.errors import BadInputError
 from tolling.ids import BootId, LaneId, PlazaId
 from tolling.messages import (
@@ -146,6 +147,7 @@ class MqttLink:
                 await self._connected(backoff)
             except* (aiomqtt.MqttError, OSError, TimeoutError, ValueError) as group:
                 self._gone(group.exceptions[0])
+            heed_cancel()
             await asyncio.sleep(backoff.next_s())
 
     def _gone(self, error: BaseException) -> None:

@@ -39,6 +39,7 @@ from plaza_server.rules.units import NoteAlarm, Unit
 from plaza_server.shell.clock import Clock, new_boot_id
 from plaza_server.store import bill_queries
 from tolling.alarms import AlarmCode
+from tolling.ending import heed_cancel
 from tolling.errors import BadInputError, RefusedError
 
 READY_AFTER_MS = 10 * 3_600_000
@@ -320,6 +321,7 @@ class BillDesk:
                     pause = min(pause, RETRY_GAPS_S[min(count, len(RETRY_GAPS_S)) - 1])
                     self._log.warning("bill_missing", platform=platform, day=day, why=missing)
                     await self._tell_missing(platform, day, missing, count)
+                heed_cancel()
             await asyncio.sleep(pause)
 
     async def _tell_missing(self, platform: str, day: str, why: str, count: int) -> None:

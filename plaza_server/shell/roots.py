@@ -20,6 +20,7 @@ from plaza_server.shell.signing import SigningKey
 from plaza_server.store import receipt_log
 from tolling.alarms import AlarmCode
 from tolling.clock import ClockQuality
+from tolling.ending import heed_cancel
 from tolling.ids import PlazaId
 from tolling.roots import SignedRoot, root_bytes
 
@@ -86,6 +87,7 @@ class RootKeeper:
                 with contextlib.suppress(Exception):
                     # A store that takes no root may take no alarm either: the next try says both.
                     await self._tell(type(error).__name__)
+            heed_cancel()
             await asyncio.sleep(wait_s)
 
     async def _tell(self, trouble: str | None) -> None:

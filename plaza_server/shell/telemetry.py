@@ -20,6 +20,7 @@ from plaza_server.shell.clock import Clock
 from tolling import wire
 from tolling.brokers import BrokerAddress, LaneTopic, lane_topic, parse_lane_topic
 from tolling.clock import NS_PER_MS
+from tolling.ending import heed_cancel
 from tolling.errors import BadInputError
 from tolling.ids import LaneId, PlazaId
 from tolling.messages import (
@@ -118,6 +119,7 @@ class Telemetry:
                 self._log.warning("broker_lost", error="the connection ended")
             except (aiomqtt.MqttError, OSError) as error:
                 self._log.warning("broker_lost", error=type(error).__name__, retry_s=gap_s)
+            heed_cancel()
             await asyncio.sleep(gap_s)
             gap_s = min(gap_s * 2, RETRY_MAX_S)
 

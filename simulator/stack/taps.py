@@ -14,6 +14,7 @@ import aiomqtt
 import httptools
 
 from simulator.auditor import Tapped
+from tolling.ending import heed_cancel
 
 KEPT_MAX = 1_000_000
 """Messages kept; an hour of eight lanes makes some 200,000."""
@@ -73,6 +74,7 @@ class Tap:
                             self.note(str(message.topic), bytes(message.payload))
             except _BROKER_GONE:
                 pass
+            heed_cancel()
             self.listening.clear()
             await asyncio.sleep(RETRY_S)
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,14 @@ import aiomqtt
 import pytest
 import pytest_asyncio
 
-from lane_controller.shell.mqtt_link import BrokerAccess, parse_broker_url
+from lane_controller.engine import inputs as inp
+from lane_controller.shell.mqtt_link import BrokerAccess, LaneTopics, MqttLink, parse_broker_url
 from lane_controller.store import open_journal
+from simulator.stack.proxy import GOOD, Cut, Manners, Proxy
 from tests.lane_controller.shell.site import CODE, Lane, ScriptedPlaza, running_lane, until
+from tests.lane_controller.shell.test_operator_port import VIEW
 from tolling.errors import BadInputError
+from tolling.ids import BootId, LaneId, PlazaId
 
 NATS = Path(sys.executable).with_name("nats-server")
 TOPIC = "toll/330101/001"
@@ -190,6 +195,34 @@ async def test_commands_over_the_broker(
 
         await until(lambda: not desk.of("online")[-1]["online"], "the goodbye")
     assert CODE not in json.dumps(desk.heard)
+
+
+@pytest.mark.wire
+@pytest.mark.asyncio
+async def test_a_stop_as_the_broker_goes_is_heeded(broker: Broker) -> None:
+    """Whatever step of losing its broker the link is in when it is told to end, it ends."""
+    await broker.start()
+    line = Proxy("broker")
+    line.lead_to(("127.0.0.1", broker.port))
+    async with line.serving():
+        for steps in range(30):
+            line.behave(GOOD)
+            told: list[inp.Input] = []
+            access = replace(broker.access, port=line.port)
+            topics = LaneTopics(plaza_id=PlazaId("330101"), lane_id=LaneId("001"))
+            link = MqttLink(
+                access, topics, boot_id=BootId("b1"), give=told.append, command=lambda _: None
+            )
+            async with asyncio.TaskGroup() as tasks:
+                run = tasks.create_task(link.run(), name="link")
+                await until(lambda: inp.BrokerLink(up=True) in told, "the link")  # noqa: B023
+                link.publish_state(VIEW)
+                line.behave(Manners(cut=Cut.RESET))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                run.cancel()
+                done, _ = await asyncio.wait({run}, timeout=5.0)
+                assert done, f"still running when told to end {steps} steps after the cut"
 
 
 def _numbers(desk: Desk) -> list[int]:
