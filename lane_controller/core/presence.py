@@ -35,7 +35,7 @@ from tolling.ids import make_passage_id
 from tolling.inputs import Point, Reading
 from tolling.pictures import DisplayPicture, PictureKind
 from tolling.records import PassageEnd
-from tolling.vehicles import Plate
+from tolling.vehicles import Plate, may_be_same_plate
 
 GAP_NS = PRESENCE_GAP_MS * NS_PER_MS
 BETWEEN_NS = BETWEEN_VEHICLES_MS_MIN * NS_PER_MS
@@ -116,6 +116,7 @@ def begin_presence(draft: Draft) -> bool:
             arrived=draft.event.wall,
             vehicle_class=state.config.default_class,
             plate_done="camera" not in state.config.devices,
+            came_unseen=state.loop_1_on_at_ns != draft.now_ns,
         ),
     )
     draft.mark_degraded()
@@ -394,7 +395,7 @@ def plate_at_window(draft: Draft) -> None:
     """
     fact = draft.event.fact
     assert isinstance(fact, PlateRead)
-    if _is_next_one(draft, fact.plate):
+    if _is_next_one(draft, fact.plate) or _another_came(draft, fact.plate):
         draft.put(early_plate=fact.plate, early_at_ns=draft.now_ns)
         _window_is_the_next_ones(draft)
     elif draft.state.phase in (Phase.UNSURE, Phase.IDENTIFYING):
@@ -443,6 +444,21 @@ def _is_next_one(draft: Draft, plate: Plate | None) -> bool:
     if leaving is not None and leaving.plate_read == plate:
         return False  # The camera speaks once more of the vehicle under the boom.
     return passage.maybe_followed or passage.crept
+
+
+def _another_came(draft: Draft, plate: Plate | None) -> bool:
+    """Return whether *plate* is of the vehicle that came to where none was seen to come.
+
+    The passage was begun because loop 1 was held, as a loop that lies is for ever: the one whose
+    plate was read before may be long gone. A tag does not tell that, drivers carry strange ones.
+    """
+    known = draft.passage.plate_read
+    if plate is None or known is None or not draft.passage.came_unseen:
+        return False
+    leaving = draft.state.leaving
+    if leaving is not None and leaving.plate_read == plate:
+        return False
+    return not may_be_same_plate(plate, known)
 
 
 def plate_after_release(draft: Draft) -> None:

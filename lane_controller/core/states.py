@@ -244,6 +244,8 @@ class Passage:
     maybe_followed: bool = False
     """It was seen so, and then loop 1 was held again within a second, or the curtain was broken
     once more: it stands there still, or the next one close behind does."""
+    came_unseen: bool = False
+    """Loop 1 was held already when it began, or nobody watched: whoever came need not be there."""
     operator: str | None = None
     operator_reason: str | None = None
     remarks: tuple[str, ...] = ()

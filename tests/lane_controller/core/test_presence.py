@@ -30,6 +30,7 @@ from tolling.records import AuthorisedBy, PassageEnd, UnpaidReason
 from tolling.vehicles import Plate
 
 OTHER = Plate(text="沪A88888")
+THIRD = Plate(text="苏B26704")
 
 
 def test_the_gap_is_a_second_in_ns() -> None:
@@ -263,6 +264,40 @@ def test_another_plate_without_a_gap_is_a_misreading() -> None:
     first = book.passage
     _ = book >> ev.PlateRead(plate=OTHER)
     assert book.passage == first
+
+
+def _behind_a_lying_loop() -> Playbook:
+    """A runner passes close behind a paid car while loop 1 reads held for ever; the next passage
+    has the runner's plate."""
+    book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON).wait(900)
+    _ = book >> ev.PlateRead(plate=OTHER)
+    book.wait(900).read(loop_2=OFF).wait(1500)
+    assert (book.passage.plate, book.passage.crept) == (OTHER, False)
+    return book
+
+
+def test_another_plate_where_none_was_seen_to_come_is_of_the_one_that_came() -> None:
+    """A cut loop wire reads held: the passage begun for it had the plate of a runner, and the next
+    driver must not be asked for the runner's toll."""
+    book = _behind_a_lying_loop()
+    runner = book.passage.passage_id
+    _ = book >> ev.PlateRead(plate=THIRD)
+    assert (book.passage.plate, book.passage.passage_id != runner) == (THIRD, True)
+    assert (book.records[-1].passage_id, book.records[-1].plate) == (runner, OTHER)
+    assert book.records[-1].unpaid_reason is UnpaidReason.VIOLATION
+
+
+def test_its_own_plate_misread_or_a_strange_tag_is_no_other_vehicle() -> None:
+    """One character may be misread, and drivers carry strange tags."""
+    for fact in (
+        ev.PlateRead(plate=Plate(text="沪A88880")),
+        ev.PlateRead(plate=None),
+        ev.TagRead(tag=replace(TAG, plate=THIRD)),
+    ):
+        book = _behind_a_lying_loop()
+        here = book.passage.passage_id
+        _ = book >> fact
+        assert (book.passage.passage_id, book.passage.plate) == (here, OTHER)
 
 
 def test_a_trailer_gap_is_one_vehicle() -> None:
