@@ -80,8 +80,8 @@ MONEY: dict[str, tuple[str, str]] = {
         "The lane may still have its journal: start it. It sends the record, or is empty",
     ),
     "held.quarantine": (
-        "隔离区有一条提到这次通行的记录，先查看它",
-        "A record in quarantine speaks of this passage: read it first",
+        "隔离区有一条提到这次通行的记录：升级并重启收费站后会再读",
+        "A record in quarantine speaks of this passage: upgrade the plaza, its start reads it",
     ),
     "held.no_lane": ("车道未登记：先登记", "The lane is not registered: register it first"),
     "etc_due.doubtful": ("未知是否扣款", "not known whether taken"),

@@ -49,6 +49,7 @@ from plaza_server.engine.tasks import (
     ThenFact,
     ThenOpen,
     ThenRead,
+    ThenReadAgain,
     ThenRecords,
     ThenSweep,
     Waiter,
@@ -73,6 +74,7 @@ from plaza_server.rules.limits import (
 )
 from plaza_server.rules.orders import Order, answer_of, new_order
 from plaza_server.rules.units import (
+    BEFORE_ALL_RECORDS,
     AskCancel,
     Changed,
     FindEntry,
@@ -80,7 +82,10 @@ from plaza_server.rules.units import (
     Opened,
     Opening,
     OpenOrder,
+    ReadAgain,
+    ReadNow,
     ReadOrder,
+    RecordPlace,
     RecordsTaken,
     Sweep,
     Swept,
@@ -111,6 +116,9 @@ class PlazaEngine:
         """Alarms whose commit failed, the latest of each: committed with the next sweep."""
         self._anchors: dict[LaneId, Anchor] = {}
         """Where each lane's chain stands, as the last commit told: every lane asks each second."""
+        self._unread_after: RecordPlace | None = BEFORE_ALL_RECORDS
+        """Records in quarantine up to here were read again since the start; None: all were. What a
+        plaza could not read another version of it may."""
 
     def on(self, given: Input) -> list[Effect]:
         """Return what follows from *given*, in the order in which it is to be done."""
@@ -458,6 +466,11 @@ class PlazaEngine:
             case ThenSweep():
                 assert isinstance(result, Swept)
                 self._swept(result)
+            case ThenReadAgain():
+                assert isinstance(result, ReadNow)
+                self._desk.alarms(result.alarms)
+                for order in result.orders:
+                    self._resolver.took(order)
             case ThenClaim():
                 assert isinstance(result, ClaimChanged)
                 self._claims.committed(then, result)
@@ -485,7 +498,7 @@ class PlazaEngine:
                 self._claims.failed(then)
             case ThenAlarm():
                 self._unsaved_alarms[then.note.code.value, then.note.subject] = then
-            case ThenSweep() | ThenAdopt():
+            case ThenSweep() | ThenAdopt() | ThenReadAgain():
                 pass
             case _:
                 assert_never(then)
@@ -499,7 +512,12 @@ class PlazaEngine:
         unsaved, self._unsaved_alarms = self._unsaved_alarms, {}
         for then in unsaved.values():
             self._desk.commit_alarm(then.note, then)
-        unit = Sweep(lease=self._desk.lease(), limit=SWEEP_LIMIT, at=self._desk.moment())
+        unit = Sweep(
+            lease=self._desk.lease(),
+            limit=SWEEP_LIMIT,
+            at=self._desk.moment(),
+            unread_after=self._unread_after,
+        )
         self._desk.commit(unit, ThenSweep())
 
     def _swept(self, swept: Swept) -> None:
@@ -513,9 +531,23 @@ class PlazaEngine:
             if job is None or job.order.version < version:
                 self._desk.commit(ReadOrder(out_trade_no=number), ThenAdopt(out_trade_no=number))
         after = SWEEP_GAP_EXCLUSIVE_MS if self._desk.config.exclusive else SWEEP_GAP_MS
-        if len(swept.taken) >= SWEEP_LIMIT:
+        if len(swept.taken) >= SWEEP_LIMIT or swept.unread is not None:
             after = SWEEP_AGAIN_MS
+        self._read_again(swept.unread)
         self._desk.emit(Wake(timer_id=SWEEP_TIMER, after_ms=after))
+
+    def _read_again(self, unread: RecordPlace | None) -> None:
+        """Read one record in quarantine again, in a commit of its own: one that fails costs no
+        sweep, and is left for the next start."""
+        self._unread_after = unread
+        if unread is not None:
+            unit = ReadAgain(
+                place=unread,
+                lease=self._desk.lease(),
+                at=self._desk.moment(),
+                payee=self._desk.config.payee,
+            )
+            self._desk.commit(unit, ThenReadAgain())
 
     def _woke(self, timer_id: str) -> None:
         if timer_id == SWEEP_TIMER:

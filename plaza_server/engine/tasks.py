@@ -149,6 +149,11 @@ class ThenSweep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ThenReadAgain:
+    """A record in quarantine was read once more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ThenClaim:
     """A fact was applied to a claim."""
 
@@ -174,6 +179,7 @@ Then = (
     | ThenEntry
     | ThenEpoch
     | ThenSweep
+    | ThenReadAgain
     | ThenAlarm
     | ThenClaim
 )

@@ -297,7 +297,8 @@ _HELD_TEXTS = MappingProxyType(
             " or it has no journal any more and is given a new epoch"
         ),
         HeldBy.QUARANTINE: (
-            "a record of lane {} in quarantine speaks of this passage. Read that one first"
+            "a record of lane {} in quarantine speaks of this passage. A plaza that can read it"
+            " does so at its start: upgrade it"
         ),
         HeldBy.NO_LANE: (
             "lane {} is not registered here, so nobody knows its epoch. Register it: add-lane"

@@ -125,12 +125,27 @@ class ReadOrder:
 
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPlace:
+    """Where a sealed record stands: lane, epoch, number in its chain."""
+
+    lane_id: LaneId
+    epoch: int
+    seq: int
+
+
+BEFORE_ALL_RECORDS = RecordPlace(lane_id=LaneId(""), epoch=0, seq=0)
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
     """Renew this process's leases and take over what nobody works on. Result: Swept."""
 
     lease: Lease
     limit: int
     at: Moment
+    unread_after: RecordPlace | None = None
+    """Name the first record in quarantine behind this place too; None: do not look."""
 
 
 @quick
@@ -147,6 +162,8 @@ class Swept:
     alarms: tuple[AlarmNote, ...] = ()
     """Of coupons that wait for their record for a day and tag debits that wait for their issuer for
     days; only those that changed."""
+    unread: RecordPlace | None = None
+    """The record in quarantine that was asked for; None: there is none behind that place."""
 
 
 # ---- records ----
@@ -179,6 +196,28 @@ class RecordsTaken:
     orders: tuple[Order, ...]
     """Every order a taken record spoke about."""
     alarms: tuple[AlarmNote, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAgain:
+    """Read a record in quarantine once more, as a plaza that has learnt since. Result: ReadNow."""
+
+    place: RecordPlace
+    lease: Lease
+    at: Moment
+    payee: str | None = None
+    """Whose toll cash and ETC legs are; None: the plaza's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadNow:
+    """Result of ReadAgain."""
+
+    why: str | None
+    """What is still wrong with it; None: it is read, and did all that a record does."""
+    orders: tuple[Order, ...] = ()
+    """Every order it spoke about."""
+    alarms: tuple[AlarmNote, ...] = ()
 
 
 # ---- the rest of what the engine asks ----
@@ -221,6 +260,7 @@ EngineUnit = (
     | ReadOrder
     | Sweep
     | TakeRecords
+    | ReadAgain
     | FindEntry
     | GiveEpoch
     | NoteAlarm

@@ -24,6 +24,7 @@ from plaza_server.store.claim_units import sweep_claims
 from plaza_server.store.coupon_units import sweep_coupons
 from plaza_server.store.etc_due_units import sweep_dues
 from plaza_server.store.prepared import Prepared
+from plaza_server.store.record_units import next_unread
 from plaza_server.store.rows import order_of
 from plaza_server.store.work import Work, with_lease
 from tolling.errors import LedgerError
@@ -148,7 +149,13 @@ def sweep(work: Work, unit: Sweep) -> Swept:
     rows = orphans.mappings().all()
     taken = tuple(_take_over(work, order_of(row), lease, unit) for row in rows)
     alarms = (*sweep_coupons(work, unit.at), *sweep_dues(work, unit.at))
-    return Swept(taken=taken, own=own, claims=sweep_claims(work, unit), alarms=alarms)
+    return Swept(
+        taken=taken,
+        own=own,
+        claims=sweep_claims(work, unit),
+        alarms=alarms,
+        unread=next_unread(work, unit.unread_after),
+    )
 
 
 def _take_over(work: Work, before: Order, lease: Lease, unit: Sweep) -> Order:

@@ -6,12 +6,21 @@ import sqlalchemy as sa
 
 from plaza_server.rules.orders import AlarmNote, Order
 from plaza_server.rules.records import open_record, place_of, settle
-from plaza_server.rules.units import AddLane, GiveEpoch, RecordsTaken, TakeRecords
+from plaza_server.rules.units import (
+    AddLane,
+    GiveEpoch,
+    ReadAgain,
+    ReadNow,
+    RecordPlace,
+    RecordsTaken,
+    TakeRecords,
+)
 from plaza_server.store import tables as t
 from plaza_server.store.coupon_tables import coupon_holds
 from plaza_server.store.coupon_units import settle_coupons
 from plaza_server.store.etc_due_units import note_dues
 from plaza_server.store.prepared import Prepared
+from plaza_server.store.queries import record
 from plaza_server.store.receipt_units import issue
 from plaza_server.store.rows import order_of
 from plaza_server.store.work import Work
@@ -40,6 +49,15 @@ _RECORD_OF = Prepared(
 )
 _ORDERS_OF = Prepared(sa.select(t.orders).where(t.orders.c.passage_id == sa.bindparam("passage")))
 _ADD_RECORD = Prepared(t.records.insert())
+_NAME_PASSAGE = Prepared(
+    t.records.update()
+    .where(
+        t.records.c.lane_id == sa.bindparam("in_lane"),
+        t.records.c.epoch == sa.bindparam("in_epoch"),
+        t.records.c.seq == sa.bindparam("at_seq"),
+    )
+    .values(passage_id=sa.bindparam("passage"))
+)
 _SUSPICIOUS = frozenset({ChainVerdict.FORK, ChainVerdict.FORGED})
 
 
@@ -121,18 +139,23 @@ def _take(
     orders: dict[str, Order],
     alarms: list[AlarmNote],
 ) -> None:
-    try:
-        record = open_record(sealed)
-        if _has_record(work, record.passage_id):
-            raise BadInputError(where=f"record {place_of(sealed)}", what="its passage has one")
-    except (BadInputError, RecursionError) as error:
-        what = error.what if isinstance(error, BadInputError) else "nested beyond any record"
-        _quarantine(work, sealed, what, unit, alarms)
+    opened = _read(work, sealed)
+    if isinstance(opened, str):
+        _quarantine(work, sealed, opened, unit, alarms)
         return
-    _insert(work, sealed, record.passage_id, unit)
-    payee = unit.payee or sealed.plaza_id
-    issue(work, sealed, record, payee=payee, now_ms=unit.at.wall_ms)
-    _settle(work, sealed, record, unit, orders, alarms)
+    _insert(work, sealed, opened.passage_id, unit)
+    _settle(work, sealed, opened, unit, orders, alarms)
+
+
+def _read(work: Work, sealed: SealedRecord) -> PassageRecord | str:
+    """Return the record inside, or what is wrong with it."""
+    try:
+        found = open_record(sealed)
+    except BadInputError as error:
+        return error.what
+    except RecursionError:
+        return "nested beyond any record"
+    return "its passage has one" if _has_record(work, found.passage_id) else found
 
 
 def _has_record(work: Work, passage: PassageId) -> bool:
@@ -173,7 +196,8 @@ def _quarantine(
         code=AlarmCode.RECORD_QUARANTINED,
         raised=True,
         subject=place_of(sealed),
-        what=f"its hash is right, its content is not: {what}. It is kept as it came",
+        what=f"its hash is right, its content is not: {what}. It is kept as it came, and read again"
+        " at each start of the plaza",
     )
     if work.note_alarm(note, unit.at.wall_ms):
         alarms.append(note)
@@ -183,10 +207,12 @@ def _settle(
     work: Work,
     sealed: SealedRecord,
     record: PassageRecord,
-    unit: TakeRecords,
+    unit: TakeRecords | ReadAgain,
     orders: dict[str, Order],
     alarms: list[AlarmNote],
 ) -> None:
+    payee = unit.payee or record.plaza_id
+    issue(work, sealed, record, payee=payee, now_ms=unit.at.wall_ms)
     rows = _ORDERS_OF.run(work.connection, {"passage": record.passage_id}).mappings()
     known = {row["out_trade_no"]: order_of(row) for row in rows}
     place = place_of(sealed)
@@ -202,13 +228,77 @@ def _settle(
         work.add_transfer(transfer, unit.at, owner=unit.lease.owner)
     for difference in settled.unbooked:
         work.note_difference(difference, unit.at, place)
-    payee = unit.payee or record.plaza_id
     owner = unit.lease.owner
     note_dues(work, record, owner=owner, at=unit.at)
     told = settle_coupons(work, record, place, owner=owner, at=unit.at, payee=payee)
     for note in (*settled.alarms, *told):
         if work.note_alarm(note, unit.at.wall_ms):
             alarms.append(note)
+
+
+# ---- records in quarantine ----
+
+
+def next_unread(work: Work, after: RecordPlace | None) -> RecordPlace | None:
+    """Return the first record in quarantine behind *after*; None where nobody asks, or there is
+    none."""
+    if after is None:
+        return None
+    c = t.quarantine.c
+    behind = sa.tuple_(c.lane_id, c.epoch, c.seq) > sa.tuple_(
+        sa.literal(after.lane_id), sa.literal(after.epoch), sa.literal(after.seq)
+    )
+    query = sa.select(t.quarantine).where(c.released_ms.is_(None), behind)
+    row = work.connection.execute(query.order_by(c.lane_id, c.epoch, c.seq).limit(1)).first()
+    return None if row is None else RecordPlace(lane_id=row.lane_id, epoch=row.epoch, seq=row.seq)
+
+
+def read_again(work: Work, unit: ReadAgain) -> ReadNow:
+    """Do what a record says that this plaza can read now; its place in its chain is as it was.
+
+    Another process may read it meanwhile: whoever marks it read does what it says.
+    """
+    place = unit.place
+    c = t.quarantine.c
+    here = sa.and_(
+        c.lane_id == place.lane_id,
+        c.epoch == place.epoch,
+        c.seq == place.seq,
+        c.released_ms.is_(None),
+    )
+    if work.connection.execute(sa.select(c.seq).where(here)).first() is None:
+        return ReadNow(why=None)
+    sealed = record(work.connection, place.lane_id, place.epoch, place.seq)
+    assert sealed is not None, "every record in quarantine is in its chain"
+    opened = _read(work, sealed)
+    if isinstance(opened, str):
+        work.connection.execute(t.quarantine.update().where(here).values(why=opened))
+        return ReadNow(why=opened)
+    read = t.quarantine.update().where(here).values(released_ms=unit.at.wall_ms)
+    if work.connection.execute(read).rowcount != 1:
+        return ReadNow(why=None)
+    _NAME_PASSAGE.write(
+        work.connection,
+        {
+            "in_lane": place.lane_id,
+            "in_epoch": place.epoch,
+            "at_seq": place.seq,
+            "passage": opened.passage_id,
+        },
+    )
+    orders: dict[str, Order] = {}
+    alarms: list[AlarmNote] = []
+    _settle(work, sealed, opened, unit, orders, alarms)
+    note = AlarmNote(
+        code=AlarmCode.RECORD_QUARANTINED,
+        raised=False,
+        subject=place_of(sealed),
+        what="it is read and booked now",
+    )
+    if work.note_alarm(note, unit.at.wall_ms):
+        alarms.append(note)
+    found = tuple(orders[number] for number in sorted(orders))
+    return ReadNow(why=None, orders=found, alarms=tuple(alarms))
 
 
 def _chain_alarm(

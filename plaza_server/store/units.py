@@ -46,6 +46,7 @@ _FUNCTIONS: dict[type[Any], Callable[[Work, Any], object]] = {
     u.ReadOrder: order_units.read_order,
     u.Sweep: order_units.sweep,
     u.TakeRecords: record_units.take_records,
+    u.ReadAgain: record_units.read_again,
     u.AddLane: record_units.add_lane,
     u.GiveEpoch: record_units.give_epoch,
     u.FindEntry: admin_units.find_entry,

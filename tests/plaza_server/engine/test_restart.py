@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 
 from plaza_server.engine import CallKind
+from plaza_server.store import queries, record_units
 from tests.plaza_server.bench_platform import TIMEOUT, charges, charges_silently, says, waits
-from tests.plaza_server.plaza_bench import CASH_LEG, Bench, order_no, phone_leg
+from tests.plaza_server.plaza_bench import CASH_LEG, TOLL, Bench, order_no, phone_leg
+from tolling.chain import SealedRecord
+from tolling.errors import BadInputError
 from tolling.orders import OPEN_STATES
+from tolling.records import PassageRecord
 
 QUARTER_MS = 900_000
 SCRIPTS = ("paid", "lost", "never", "waits", "mismatch", "cancelled", "left_out")
@@ -45,6 +49,67 @@ def settle(subject: Bench, number: int) -> None:
         subject.seal_and_upload(number, CASH_LEG)
     subject.sealed = None
     subject.run(QUARTER_MS)
+
+
+EARNED = "revenue:alipay:310101"
+
+
+def as_an_older_plaza(sealed: SealedRecord) -> PassageRecord:
+    """Refuse a record as a plaza that does not know one of its members."""
+    raise BadInputError(where=f"record {sealed.seq}", what="unknown member: tomorrow")
+
+
+def unread(subject: Bench) -> int:
+    """Return how many records in quarantine the plaza has told of."""
+    with subject.store.reading() as connection:
+        return [row.code for row in queries.alarms(connection)].count("record_quarantined")
+
+
+@pytest.fixture
+def upgraded(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Lanes were upgraded before their plaza: it could not read records 1 and 2, and nobody can
+    read the third."""
+    subject = Bench()
+    subject.run(10)
+    with monkeypatch.context() as older:
+        older.setattr(record_units, "open_record", as_an_older_plaza)
+        for number in (1, 2):
+            subject.pay(number)
+            subject.run(4_000)
+            subject.seal_and_upload(number, phone_leg(order_no(number)))
+            subject.run(10)
+        subject.upload(subject.chain.seal(b"no record of anybody's"))
+        subject.run(10)
+    assert unread(subject) == 3
+    assert subject.balances()["suspense"] != 0
+    return subject
+
+
+@pytest.mark.slow
+def test_a_start_reads_again_what_the_version_before_could_not(upgraded: Bench) -> None:
+    """Each record does all it says, once; one that nobody can read stays, and stops nothing."""
+    for _ in range(2):
+        upgraded.start()
+        upgraded.run(QUARTER_MS)
+        assert unread(upgraded) == 1
+        assert "suspense" not in upgraded.balances()
+        assert upgraded.balances()[EARNED] == -2 * TOLL
+        upgraded.check()
+
+
+@pytest.mark.slow
+def test_a_record_whose_reading_fails_is_left_for_the_next_start(upgraded: Bench) -> None:
+    """It costs no sweep and none of the others."""
+    upgraded.start()
+    upgraded.run(3)
+    upgraded.failing = 1
+    upgraded.run(QUARTER_MS)
+    assert (upgraded.failing, unread(upgraded)) == (0, 2)
+    assert upgraded.balances()[EARNED] == -TOLL
+    upgraded.start()
+    upgraded.run(QUARTER_MS)
+    assert (upgraded.balances()[EARNED], unread(upgraded)) == (-2 * TOLL, 1)
+    upgraded.check()
 
 
 @pytest.mark.slow
