@@ -4,7 +4,9 @@ A lane tells of a degraded mode in two ways of its own: a notice when it begins 
 state, once a second, while it lasts. They must agree within the two seconds that design.md section
 5 gives. Both say by the lane's own clock when they were made, and by that they are judged: a notice
 is kept until it gets through, minutes later where the broker was gone, and a state that nobody
-heard proves nothing. What a screen or the display shows of it is for the wires world's own tests.
+heard proves nothing. A clock that was set back shows the same time twice: a state heard before that
+proves nothing of a mode whose notice was heard after it. What a screen or the display shows of it
+is for the wires world's own tests.
 """
 
 from __future__ import annotations
@@ -70,8 +72,10 @@ def a2_visible(seen: Evidence) -> Iterator[str]:
         names = frozenset(str(mode.get("name")) for mode in modes)
         boots[_boot_of(body)].states.append((times, names))
     for (lane, _), boot in sorted(boots.items()):
+        set_back_ms = [at_us // 1_000 for name, at_us in seen.clocks_set_back if name == lane]
         for times, number, mode in boot.began:
-            if _hidden(boot, times, number, mode):
+            from_ms = max((at_ms for at_ms in set_back_ms if at_ms <= times[1]), default=0)
+            if _hidden(boot, times, number, mode, from_ms):
                 yield f"lane {lane}: {mode} began at {times[0]} ms of its clock, no state showed it"
 
 
@@ -98,11 +102,13 @@ def _take_notice(boot: _Boot, times: _Times, body: dict[str, Any]) -> None:
         boot.ended[mode].append((int(body["number"]), times))
 
 
-def _hidden(boot: _Boot, began: _Times, number: int, mode: str) -> bool:
+def _hidden(boot: _Boot, began: _Times, number: int, mode: str, from_ms: int) -> bool:
     """Return whether the states made in the two seconds after a mode began knew nothing of it.
 
     No state of that time heard: no channel worked, or the mode was over before the next one. A
-    state heard long after is not of that time, whatever its lane's clock says: it jumped.
+    state heard long after is not of that time, whatever its lane's clock says: it jumped. Nor is
+    one heard before *from_ms*, when the clock was last set back before the notice was heard; what
+    it showed of the mode counts all the same.
     """
     ends = [end for end in boot.ended[mode] if end[0] > number]
     over = min(ends)[1] if ends else (began[0] + VISIBLE_MS + 1, began[1] + VISIBLE_MS)
@@ -110,7 +116,9 @@ def _hidden(boot: _Boot, began: _Times, number: int, mode: str) -> bool:
     told = [
         (made_ms, mode in modes)
         for (made_ms, heard_ms), modes in boot.states
-        if began[0] <= made_ms <= last_ms and heard_ms <= over[1] + VISIBLE_MS
+        if began[0] <= made_ms <= last_ms
+        and heard_ms <= over[1] + VISIBLE_MS
+        and (mode in modes or heard_ms >= from_ms)
     ]
     # One of the same millisecond may be from before it began.
     return any(made_ms > began[0] for made_ms, _ in told) and not any(shown for _, shown in told)

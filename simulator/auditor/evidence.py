@@ -243,6 +243,8 @@ class Evidence:
     """UTC milliseconds at the plant's time 0; None where the two cannot be compared."""
     clocks_off: frozenset[str] = frozenset()
     """Lanes whose own wall clock was wrong at times."""
+    clocks_set_back: tuple[tuple[str, int], ...] = ()
+    """(lane, microseconds): when a lane's wall clock was set to an earlier time than it showed."""
     ordered: tuple[Ordered, ...] | None = None
     """None: people's orders were not written down."""
     claims: tuple[AuditedClaim, ...] = ()

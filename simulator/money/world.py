@@ -39,7 +39,7 @@ from simulator.world.platforms import (
 )
 from simulator.world.plaza_process import PlazaOutside, PlazaProcess
 from simulator.world.streams import Streams
-from tolling.clock import NS_PER_MS, ClockQuality
+from tolling.clock import NS_PER_MS
 from tolling.ids import BootId, LaneId, PlazaId
 from tolling.paycodes import PayCode, Wallet, classify
 
@@ -228,8 +228,7 @@ class MoneyWorld:
                 self.platforms[fault.platform].model.inject(fault.fault, self.heap.now_ns)
             case ClockJump():
                 clock = self.clocks[fault.process]
-                clock.offset_ms += fault.offset_ms
-                clock.quality = ClockQuality.BAD if fault.noticed else clock.quality
+                clock.jump(fault.offset_ms, noticed=fault.noticed)
                 self.heap.after(fault.for_ms * NS_PER_MS, clock.set_right)
             case _:
                 raise AssertionError(f"no such fault without a road: {fault!r}")

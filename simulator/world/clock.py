@@ -23,6 +23,8 @@ class MachineClock:
         self.offset_ms = 0
         """How far the wall clock has been set off."""
         self.quality = ClockQuality.SYNCED
+        self.set_back_ns: list[int] = []
+        """When the wall clock was set to an earlier time than it showed, in world time."""
 
     def boot(self, base_ns: int) -> None:
         """A process starts: its monotonic clock goes on from *base_ns*."""
@@ -36,10 +38,21 @@ class MachineClock:
         self._slip_from_ns = self._heap.now_ns
         self._ppm = ppm
 
+    def jump(self, offset_ms: int, *, noticed: bool) -> None:
+        """Set the wall clock so many milliseconds further off; *noticed*: the machine knows."""
+        self.offset_ms += offset_ms
+        if noticed:
+            self.quality = ClockQuality.BAD
+        if offset_ms < 0:
+            self.set_back_ns.append(self._heap.now_ns)
+
     def set_right(self) -> None:
         """Show the right wall time and run right from now on."""
+        shown_ms = self.wall().utc_ms
         self.drift(0)
         self._slip_ns, self.offset_ms, self.quality = 0, 0, ClockQuality.SYNCED
+        if self.wall().utc_ms < shown_ms:
+            self.set_back_ns.append(self._heap.now_ns)
 
     def at_ns(self) -> int:
         """Return the process's monotonic nanoseconds."""

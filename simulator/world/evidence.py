@@ -68,6 +68,7 @@ def gather(world: World, *, at_rest: bool) -> Evidence:
         tariffs_heard=tuple(sighted.tariffs_heard(world)),
         wall_base_ms=world.heap.wall_base_ms,
         clocks_off=frozenset(sighted.clocks_off(world)),
+        clocks_set_back=tuple(sighted.clocks_set_back(world)),
         ordered=tuple(sighted.ordered(world)),
     )
 

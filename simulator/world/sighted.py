@@ -72,6 +72,13 @@ def clocks_off(world: World) -> Iterator[str]:
             yield lane_id
 
 
+def clocks_set_back(world: World) -> Iterator[tuple[str, int]]:
+    """Yield when each lane's wall clock was set to an earlier time than it showed."""
+    for lane_id in sorted(world.lanes):
+        for at_ns in world.clocks[lane_name(lane_id)].set_back_ns:
+            yield lane_id, us(at_ns)
+
+
 def ordered(world: World) -> Iterator[Ordered]:
     """Yield every order of a person to let a vehicle through."""
     for lane_id, booth in sorted(world.site.booths.items()):

@@ -42,7 +42,7 @@ from simulator.world.ports import LaneModels
 from simulator.world.process import Process
 from simulator.world.site import Site
 from simulator.world.traffic import changed_tariff
-from tolling.clock import NS_PER_MS, NS_PER_S, ClockQuality
+from tolling.clock import NS_PER_MS, NS_PER_S
 from tolling.ids import LaneId
 from tolling.signed_sets import wrap_tariff
 from tolling.tariffs import TariffRow, TariffSet
@@ -255,9 +255,7 @@ class World:
     def _clock(self, fault: ClockJump | ClockDrift) -> None:
         clock = self.clocks[fault.process]
         if isinstance(fault, ClockJump):
-            clock.offset_ms += fault.offset_ms
-            if fault.noticed:
-                clock.quality = ClockQuality.BAD
+            clock.jump(fault.offset_ms, noticed=fault.noticed)
         else:
             clock.drift(fault.ppm)
         self.heap.after(fault.for_ms * NS_PER_MS, clock.set_right)

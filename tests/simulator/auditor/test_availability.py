@@ -27,9 +27,11 @@ def notice(at_s: float, name: str, number: int, *, heard_s: float | None = None)
     return Tapped(at_us=heard_us, channel="toll/330101/001/event", text=json.dumps(body))
 
 
-def found(*tapped: Tapped) -> dict[str, int | None]:
-    """Return what the auditor says of a clean run with these messages."""
-    violations = audit(runs.clean_run(tapped=tapped)).violations
+def found(*tapped: Tapped, set_back_s: tuple[float, ...] = ()) -> dict[str, int | None]:
+    """Return what the auditor says of a clean run with these messages, and with a lane whose clock
+    was set back then."""
+    set_back = tuple(("001", int(at_s * 1e6)) for at_s in set_back_s)
+    violations = audit(runs.clean_run(tapped=tapped, clocks_set_back=set_back)).violations
     return {rule: violations[rule] for rule in ("A2", "A3")}
 
 
@@ -86,6 +88,31 @@ def test_a_state_from_after_the_clock_was_set_back_proves_nothing() -> None:
     ahead = state(10.2, heard_s=5)
     assert found(ahead, *at_once, notice(10.4, "restored_no_plaza", 2), state(10.4))["A2"] == 0
     assert found(began, state(10.9, heard_s=5.9), over, *set_back)["A2"] == 1
+
+
+def test_a_state_from_before_the_clock_was_set_back_proves_nothing() -> None:
+    """It says it was made while the mode lasted; the mode began after the clock was set back, and
+    was over before the next state was heard."""
+    ahead = state(10.2, heard_s=5)
+    told = (
+        notice(10, "degraded_no_plaza", 1, heard_s=11),
+        notice(10.5, "restored_no_plaza", 2, heard_s=11),
+    )
+    assert found(ahead, state(9, heard_s=9), *told, set_back_s=(7,))["A2"] == 0
+    assert found(ahead, *told)["A2"] == 1, "nobody set the clock"
+    assert found(ahead, *told, set_back_s=(4, 12))["A2"] == 1, "set back before it, or long after"
+    assert found(ahead, *told, state(10.3), set_back_s=(7,))["A2"] == 1, "the next one hides it too"
+
+
+def test_a_mode_shown_before_the_clock_was_set_back_was_shown() -> None:
+    """Its notice came late, and after the clock was set back the same times come once more."""
+    told = (
+        notice(10, "degraded_no_plaza", 1, heard_s=9),
+        notice(12, "restored_no_plaza", 2, heard_s=9),
+    )
+    shown = state(10.2, MODE, heard_s=5.2)
+    assert found(shown, *told, state(10.5), set_back_s=(8,))["A2"] == 0
+    assert found(*told, state(10.5), set_back_s=(8,))["A2"] == 1
 
 
 def test_a_mode_that_was_over_before_the_next_state_is_well() -> None:

@@ -26,13 +26,34 @@ def test_a_fast_clock_gains_and_is_set_right_in_one_step() -> None:
     heap.run_until(10 * NS_PER_S)
     assert subject.at_ns() == 11 * NS_PER_S
     assert subject.wall().utc_ms == WALL_BASE_MS + 11_000
-    subject.offset_ms, subject.quality = 5_000, ClockQuality.BAD
+    subject.jump(5_000, noticed=True)
+    assert subject.wall().utc_ms == WALL_BASE_MS + 16_000
+    assert subject.wall().quality is ClockQuality.BAD
     subject.set_right()
     assert subject.at_ns() == 11 * NS_PER_S
     assert subject.wall().utc_ms == WALL_BASE_MS + 10_000
     assert subject.wall().quality is ClockQuality.SYNCED
     heap.run_until(12 * NS_PER_S)
     assert subject.at_ns() == 13 * NS_PER_S
+
+
+def test_a_clock_knows_when_it_was_set_back() -> None:
+    """Set wrong to an earlier time, or set right from a later one; never where it goes forward."""
+    heap = Heap()
+    subject = MachineClock(heap)
+    subject.boot(0)
+    subject.jump(5_000, noticed=False)
+    heap.run_until(NS_PER_S)
+    subject.set_right()
+    subject.set_right()
+    heap.run_until(2 * NS_PER_S)
+    subject.jump(-5_000, noticed=False)
+    heap.run_until(3 * NS_PER_S)
+    subject.set_right()
+    subject.drift(100_000)
+    heap.run_until(4 * NS_PER_S)
+    subject.set_right()
+    assert subject.set_back_ns == [NS_PER_S, 2 * NS_PER_S, 4 * NS_PER_S]
 
 
 def test_timers_run_on_the_machines_oscillator() -> None:

@@ -58,6 +58,7 @@ def test_a_lane_is_blind_while_it_is_dead_or_its_module_does_not_answer() -> Non
         (80, 81, False),
     }
     assert list(sighted.clocks_off(subject)) == [LANE]
+    assert list(sighted.clocks_set_back(subject)) == [(LANE, 96 * S)]
 
 
 def test_a_plaza_whose_clock_is_wrong_excuses_no_lane() -> None:
@@ -65,6 +66,7 @@ def test_a_plaza_whose_clock_is_wrong_excuses_no_lane() -> None:
     wrong = ClockJump(process="plaza", at_ms=1_000, for_ms=1_000, offset_ms=86_400_000)
     subject = ran(world("phone_ok", faults=lambda seed: (wrong,))(1))
     assert list(sighted.clocks_off(subject)) == []
+    assert list(sighted.clocks_set_back(subject)) == []
 
 
 def test_tariffs_are_told_with_when_they_count_and_who_heard_of_them() -> None:
