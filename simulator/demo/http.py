@@ -85,8 +85,15 @@ class PlazaApi(Api):
 
     async def add_attendant(self, operator: str, *, name: str, pin: str) -> None:
         """Register a person who may act at the lanes."""
-        body = {"name": name, "role": "attendant", "pin": pin}
-        await self.call("PUT", f"/v1/operators/{operator}", body)
+        await self._add_person(operator, name=name, role="attendant", pin=pin)
+
+    async def add_shift_leader(self, operator: str, *, name: str, pin: str) -> str:
+        """Register a person who may decide about money, and return the token that signs in."""
+        return await self._add_person(operator, name=name, role="shift_leader", pin=pin)
+
+    async def _add_person(self, operator: str, *, name: str, role: str, pin: str) -> str:
+        body = {"name": name, "role": role, "pin": pin}
+        return str((await self.call("PUT", f"/v1/operators/{operator}", body))["token"])
 
     async def add_entries(self, entries: Iterable[tuple[str, dict[str, Any]]]) -> None:
         """Store where vehicles entered: (entry_id, body)."""

@@ -17,6 +17,7 @@ LINES = 8
 """Messages kept on the screen."""
 _ABOUT = {
     "page": "the lanes, live (add en/ or zh/)",
+    "token": "signs in at the page as a shift leader (money, passages)",
     "plaza": "the plaza's API; its documentation under /docs",
     "site": "control of the simulated outside",
     "broker": "telemetry and commands",

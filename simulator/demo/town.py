@@ -34,7 +34,7 @@ from simulator.stack.wires import address_of
 from tolling.paycodes import Wallet
 
 PLAZA_ID = "330101"
-OPERATOR = "901"
+OPERATOR, LEADER = "901", "902"
 """The attendant at every lane's window."""
 PAGE_PORT = 8090
 """The pages' usual port; where it is taken, a free one."""
@@ -185,6 +185,11 @@ class Town:
     async def _start_lanes(self, tasks: asyncio.TaskGroup, kept: AsyncExitStack) -> None:
         pin = f"{secrets.randbelow(10**8):08d}"
         await self.plaza.add_attendant(OPERATOR, name="demo", pin=pin)
+        if not self.judged:
+            # Whoever watches looks at the pages of money too. No lane needs this person's PIN.
+            unused = f"{secrets.randbelow(10**8):08d}"
+            self.urls["token"] = await self.plaza.add_shift_leader(LEADER, name="demo", pin=unused)
+            self.tell(f"token to sign in at the page: {self.urls['token']}")
         for lane in self.layout.lanes:
             files.write_lane(
                 self.layout,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -131,12 +133,25 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path, number: signa
     assert still_running(home) == []
 
 
+def who_may_sign_in(directory: Path) -> str:
+    """Return the role of the token a watched demo told, as its plaza says."""
+    told = directory.with_suffix(".err").read_text()
+    token = re.search(r"token to sign in at the page: *(\S+)", told)
+    plaza = re.search(r'"url": "(http://[^"]+)"', (directory / "logs" / "plaza.log").read_text())
+    assert token
+    assert plaza
+    asked = Request(f"{plaza[1]}/v1/operators/me", headers={"Authorization": f"Bearer {token[1]}"})
+    with urlopen(asked, timeout=10) as answer:
+        return str(json.load(answer)["role"])
+
+
 @pytest.mark.kill
 def test_a_killed_demo_leaves_no_process_behind(tmp_path: Path) -> None:
-    """kill -9 of the supervisor takes every child with it."""
+    """kill -9 of the supervisor takes every child with it. Until then somebody can sign in."""
     home = tmp_path / "run"
     with running(home, "--lanes", "1", "--page-port", "0") as process:
         until(lambda: lane_pid(home, "001"), within_s=90)
+        assert who_may_sign_in(home) == "shift_leader"
         process.kill()
         process.wait(timeout=10)
         until(lambda: not still_running(home), within_s=20)
