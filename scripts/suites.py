@@ -93,9 +93,12 @@ MODULE_MARKS = re.compile(r"^pytestmark\s*=\s*(\[[^\]]*\]|[^\n]*)", re.MULTILINE
 def _files(name: str) -> tuple[str, ...]:
     """Return the test files a suite's tests can be in, from the root: to collect all of them takes
     longer than most suites' tests. Unit tests carry no mark: they are where not every test has one.
+
+    Those of no folder come first: they read the whole tree, and one worker is given them all.
     """
     found = []
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+    paths = (ROOT / "tests").rglob("test_*.py")
+    for path in sorted(paths, key=lambda path: (path.parent != ROOT / "tests", path)):
         text = path.read_text(encoding="utf-8")
         if name == "unit":
             all_its_tests = MODULE_MARKS.search(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import re
 import sys
 import tomllib
@@ -134,16 +135,55 @@ def python_files(*folders: str) -> tuple[Path, ...]:
 
 
 @cache
+def text(path: Path) -> str:
+    """Return what stands in a file. Raises: UnicodeDecodeError: it is no text."""
+    return path.read_text(encoding="utf-8")
+
+
+@cache
 def tree(path: Path) -> ast.Module:
     """Return the parsed file."""
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    collecting = gc.isenabled()
+    # To be looked through for garbage as it grows more than doubles what a tree costs; it holds
+    # none and stays to the end.
+    gc.disable()
+    try:
+        return ast.parse(text(path), filename=str(path))
+    finally:
+        gc.freeze()
+        if collecting:
+            gc.enable()
+
+
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Return every node of a file but load, store and del, which their name has as ``ctx``.
+
+    One walk serves all tests; ``ast.walk`` would be the dearest thing in each of them.
+    """
+    found: list[ast.AST] = [tree(path)]
+    for node in found:
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                found += [each for each in value if isinstance(each, ast.AST)]
+            elif isinstance(value, ast.AST) and name != "ctx":
+                found.append(value)
+    return tuple(found)
+
+
+@cache
+def functions(path: Path) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, ...]:
+    """Return every function and method of a file, inner ones too."""
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef
+    return tuple(node for node in nodes(path) if isinstance(node, kinds))
 
 
 @cache
 def imports(path: Path) -> list[tuple[int, str]]:
     """Return (line, module) for each import in a file, `from a import b` as `a.b`."""
     found: list[tuple[int, str]] = []
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
@@ -174,19 +214,25 @@ def forbidden_imports(path: Path, room: Room) -> list[str]:
     return wrong
 
 
-def identifiers(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line, name) for every name that a file defines: functions, classes, values."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node.lineno, node.name
+@cache
+def identifiers(path: Path) -> list[tuple[int, str]]:
+    """Return (line, name) for every name that a file defines: functions, classes, values."""
+    found: list[tuple[int, str]] = []
+    for node in nodes(path):
+        if isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Store):
+                found.append((node.lineno, node.id))
+        elif isinstance(node, ast.Attribute):
+            if isinstance(node.ctx, ast.Store):
+                found.append((node.lineno, node.attr))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.append((node.lineno, node.name))
         elif isinstance(node, ast.arg):
-            yield node.lineno, node.arg
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.lineno, node.id
-        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            yield node.lineno, node.attr
+            found.append((node.lineno, node.arg))
+    return found
 
 
+@cache
 def name_parts(name: str) -> list[str]:
     """Split an identifier into lower-case words: `raiseGateNow` and `raise_gate` hold `gate`."""
     return [part.lower() for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
@@ -194,7 +240,7 @@ def name_parts(name: str) -> list[str]:
 
 def has_functions(path: Path) -> bool:
     """Tell whether a file holds any function; one of plain values has nothing to cover."""
-    return any(isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) for n in ast.walk(tree(path)))
+    return bool(functions(path))
 
 
 def mirrored_test(path: Path) -> Path:
@@ -229,14 +275,14 @@ def unused_files() -> set[str]:
             # `from a.b import c` uses the module a.b, or a.b.c when c is a file.
             names = {module, module.rpartition(".")[0]} - {own}
             used |= names & modules.keys()
-    texts = [p.read_text(encoding="utf-8") for p in _entry_texts()]
+    texts = [text(path) for path in _entry_texts()]
     return {
         relative(path)
         for name, path in modules.items()
         if path.name not in {"__init__.py", "__main__.py"}
         and "migrations" not in path.parts
         and name not in used
-        and not any(re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", text) for text in texts)
+        and not any(re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", each) for each in texts)
     }
 
 
