@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from dashboards.main import main
 from tests.browser import rig
+from tests.programs import called
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 GOOD = ["--plaza", "330101", "--broker-url", "mqtt://127.0.0.1:9", "--port", "0"]
 
 
 def run(*arguments: str, flags: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    """Run toll-dash to its end."""
+    """Run toll-dash to its end, as a program."""
     return subprocess.run(
         [sys.executable, *flags, "-m", "dashboards.main", *arguments],
         capture_output=True,
@@ -37,7 +39,7 @@ def run(*arguments: str, flags: tuple[str, ...] = ()) -> subprocess.CompletedPro
 )
 def test_a_wrong_option_is_one_line(changed: list[str], words: str) -> None:
     """Exit code 2, and what is wrong where."""
-    done = run(*GOOD, *changed)
+    done = called(main, *GOOD, *changed)
     assert done.returncode == 2
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -12,24 +12,27 @@ from pathlib import Path
 
 import pytest
 
+from lane_controller.main import main
 from lane_controller.shell.staff import hash_pin
 from lane_controller.store import open_journal
 from tests.lane_controller.journals import drive
 from tests.lane_controller.test_config import EXAMPLE, PUBLIC
+from tests.programs import called
 
 pytestmark = pytest.mark.wire
 LANE = [sys.executable, "-m", "lane_controller.main"]
 WAIT_S = 60
 
 
-def lane(
-    *words: str, python: tuple[str, ...] = (), typed: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """Run one command to its end; *typed* comes from its standard input."""
+def program(*words: str, python: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end, as a program."""
     command = [sys.executable, *python, *LANE[1:], *words]
-    return subprocess.run(
-        command, input=typed, capture_output=True, text=True, timeout=WAIT_S, check=False
-    )
+    return subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
+
+
+def lane(*words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """Run one command to its end in this process; *typed* comes from its standard input."""
+    return called(main, *words, typed=typed)
 
 
 @pytest.fixture
@@ -68,7 +71,7 @@ def serving(process: subprocess.Popen[str]) -> dict[str, object]:
 
 def test_optimised_python_is_refused(file: Path) -> None:
     """Without assertions nothing runs."""
-    done = lane("check-config", str(file), python=("-O",))
+    done = program("check-config", str(file), python=("-O",))
 
     assert done.returncode != 0
     assert done.stderr.count("\n") == 1
@@ -77,7 +80,7 @@ def test_optimised_python_is_refused(file: Path) -> None:
 
 def test_good_file_is_told(file: Path) -> None:
     """A good file ends with 0 and names the lane."""
-    done = lane("check-config", str(file))
+    done = program("check-config", str(file))
 
     assert done.returncode == 0, done.stderr
     assert "lane 001" in done.stdout
@@ -137,7 +140,7 @@ def test_killed_lane_starts_again_from_its_journal(
 ) -> None:
     """After kill -9 the lane is as it was, and a second process is refused while it runs."""
     said = serving(running)
-    second = lane("run", str(file))
+    second = program("run", str(file))
     assert second.returncode == 2
     assert "another process holds it" in second.stderr
     socket = str(said["operator_socket"])

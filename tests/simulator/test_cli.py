@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from simulator.cli import main
+from tests.programs import called
+
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 COMMANDS = (
     *("demo", "platforms", "site", "broker"),
@@ -21,7 +24,7 @@ COMMAND = [sys.executable, "-c", "from simulator.cli import main; main()"]
 
 
 def run(*arguments: str, python: list[str] = COMMAND) -> subprocess.CompletedProcess[str]:
-    """Run toll-sim to its end."""
+    """Run toll-sim to its end, as a program."""
     return subprocess.run(
         [*python, *arguments], capture_output=True, text=True, timeout=60, check=False
     )
@@ -37,7 +40,7 @@ def test_help_names_every_command() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name: str) -> None:
     """--help of a command is its own."""
-    done = run(name, "--help")
+    done = called(main, name, "--help")
     assert done.returncode == 0
     assert "--help" in done.stdout
 
@@ -60,7 +63,7 @@ def test_assertions_may_not_be_switched_off() -> None:
 )
 def test_wrong_options_are_refused(arguments: tuple[str, ...], words: str) -> None:
     """Exit code 2, and the option or file is named."""
-    done = run(*arguments)
+    done = called(main, *arguments)
     assert done.returncode == 2
     assert words in done.stderr
 
