@@ -15,10 +15,13 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from simulator.stack.nursery import Nursery
+
+ROOT = Path(__file__).parents[1]
 
 
 def called(
@@ -56,6 +59,6 @@ def called(
 @functools.cache
 def nursery() -> Nursery:
     """Return the nursery of this test process, started when first asked for; it ends with it."""
-    made = Nursery(hurried=False)
+    made = Nursery(hurried=False, cwd=ROOT)
     atexit.register(made.close)
     return made

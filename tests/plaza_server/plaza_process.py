@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import functools
 import itertools
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 
-from simulator.stack.nursery import Nursery
+from simulator.stack.nursery import Child
+from simulator.stack.part import until
 from tests.plaza_server.fake_gateway import APP_ID, GOLDEN, FakeGateway, gateway_served
+from tests.programs import nursery
 
 SERVER = [sys.executable, "-m", "plaza_server.main"]
 PLAZA = "330101"
 LANE = "001"
 TOLL_FEN = 2550
+END_S = 60.0
+"""Within which a plaza that was told to end has ended, on a busy machine."""
 _codes = itertools.count(1)
 
 
@@ -66,16 +70,8 @@ async def command(
 def _forked(arguments: tuple[str, ...]) -> tuple[int, str, str]:
     with tempfile.TemporaryDirectory(prefix="toll-command-") as place:
         out, errors = Path(place, "out"), Path(place, "errors")
-        child = _nursery().start("plaza_server.main", *arguments, out=out, log=errors)
+        child = nursery().start("plaza_server.main", *arguments, out=out, log=errors)
         return child.wait(60), out.read_text(), errors.read_text()
-
-
-@functools.cache
-def _nursery() -> Nursery:
-    """Return this test process's own, which ends with it."""
-    made = Nursery(hurried=False)
-    atexit.register(made.close)
-    return made
 
 
 async def made(home: Path, gateway_url: str) -> dict[str, Any]:
@@ -94,6 +90,50 @@ async def made(home: Path, gateway_url: str) -> dict[str, Any]:
     return found
 
 
+class Running(Protocol):
+    """A process that serves, whoever started it."""
+
+    pid: int
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code; None: it runs."""
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+
+    async def wait(self) -> int:
+        """Return its exit code."""
+
+
+class Forked:
+    """A process of the nursery."""
+
+    def __init__(self, child: Child) -> None:
+        self.pid = child.pid
+        self._child = child
+
+    @property
+    def returncode(self) -> int | None:
+        """As of ``Popen.returncode``."""
+        return self._child.status
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self._child.kill(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self._child.kill()
+
+    async def wait(self) -> int:
+        """Return its exit code. Raises: NurseryError: it does not end."""
+        return await asyncio.to_thread(self._child.wait, END_S)
+
+
 @dataclass
 class PlazaProcess:
     """One running plaza, its far end, and everything that was answered."""
@@ -101,7 +141,7 @@ class PlazaProcess:
     home: Path
     gateway: FakeGateway
     url: str
-    process: asyncio.subprocess.Process
+    process: Running
     session: aiohttp.ClientSession
     admin: str
     lane_token: str = ""
@@ -183,8 +223,22 @@ class PlazaProcess:
         return b"\n".join([*files, *self.answers])
 
 
-async def spawned(home: Path) -> tuple[asyncio.subprocess.Process, str]:
-    """Start ``run``; return the process and its URL once it serves. Logs go to a file."""
+async def spawned(home: Path) -> tuple[Running, str]:
+    """Start ``run``; return the process and its URL once it serves. Logs go to a file.
+
+    As a fork of a process that has loaded the plaza: its imports take three times as long as all
+    that most tests ask of it.
+    """
+    out, log = home / "plaza.out", home / "plaza.log"
+    config = str(home / "plaza.toml")
+    start = functools.partial(nursery().start, "plaza_server.main", out=out, log=log)
+    child = await asyncio.to_thread(start, "run", "--config", config)
+    await asyncio.to_thread(until, lambda: _line(out) or child.ended.is_set(), "the plaza", 60)
+    return Forked(child), _served(_line(out), child.pid, log)
+
+
+async def started(home: Path) -> tuple[Running, str]:
+    """As ``spawned``, but as a program with an interpreter of its own."""
     with (home / "plaza.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *SERVER,
@@ -197,10 +251,22 @@ async def spawned(home: Path) -> tuple[asyncio.subprocess.Process, str]:
     assert process.stdout is not None
     async with asyncio.timeout(60):
         line = await process.stdout.readline()
-    assert line, (home / "plaza.log").read_text()[-3000:]
+    return process, _served(line.decode(), process.pid, home / "plaza.log")
+
+
+def _line(out: Path) -> str:
+    """Return the first line of a file, or nothing while it is not whole."""
+    said = out.read_text() if out.exists() else ""
+    return said if said.endswith("\n") else ""
+
+
+def _served(line: str, pid: int, log: Path) -> str:
+    assert line, log.read_text()[-3000:]
     said = json.loads(line)
-    assert said["pid"] == process.pid
-    return process, said["url"]
+    assert said["pid"] == pid
+    url = said["url"]
+    assert isinstance(url, str)
+    return url
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from tests.plaza_server.plaza_process import (
     made,
     plaza_running,
     spawned,
+    started,
 )
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.wire, pytest.mark.slow]
@@ -84,7 +85,7 @@ async def test_add_lane_prints_a_token_that_works(tmp_path: Path) -> None:
     lane = json.loads(out)
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or lane["token"].encode() not in path.read_bytes()
-    process, url = await spawned(tmp_path)
+    process, url = await started(tmp_path)
     try:
         headers = {"Authorization": f"Bearer {lane['token']}"}
         async with (

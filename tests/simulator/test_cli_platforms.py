@@ -15,6 +15,10 @@ from typing import Any
 
 import pytest
 
+from simulator.stack.nursery import Child
+from simulator.stack.part import until
+from tests.programs import nursery
+
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 
 COMMAND = [sys.executable, "-m", "simulator.cli_platforms", "--json", "--latency-ms", "0"]
@@ -23,6 +27,17 @@ PARENT = (
     "child = subprocess.Popen(sys.argv[1:], stdout=sys.stdout); "
     "sys.stdin.read()"
 )
+
+
+@pytest.fixture
+def forked(tmp_path: Path) -> Iterator[tuple[Child, dict[str, Any]]]:
+    """As ``subject``, a fork of a process that has the imports."""
+    out = tmp_path / "out"
+    words = ("platforms", "--json", "--latency-ms", "0", "--keys-dir", str(tmp_path / "keys"))
+    process = nursery().start("simulator.cli", *words, out=out, log=tmp_path / "errors")
+    line = until(lambda: out.read_text().partition("\n")[0], "the platforms", 60)
+    yield process, json.loads(line)
+    process.kill()
 
 
 @pytest.fixture
@@ -80,12 +95,12 @@ def test_one_line_of_json_says_where_and_with_which_keys(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_cleanly_when_told(
-    subject: tuple[subprocess.Popen[str], dict[str, Any]], number: signal.Signals
+    forked: tuple[Child, dict[str, Any]], number: signal.Signals
 ) -> None:
     """SIGTERM and Ctrl-C end it with exit code 0."""
-    process, _ = subject
-    process.send_signal(number)
-    assert process.wait(timeout=10) == 0
+    process, _ = forked
+    process.kill(number)
+    assert process.wait() == 0
 
 
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
@@ -99,16 +114,17 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
 
 
 def test_a_taken_port_is_one_clear_line(
-    subject: tuple[subprocess.Popen[str], dict[str, Any]], tmp_path: Path
+    forked: tuple[Child, dict[str, Any]], tmp_path: Path
 ) -> None:
     """Exit code 2 and a line that names the port."""
-    port = subject[1]["url"].split(":")[2].split("/")[0]
-    command = [*COMMAND, "--port", port, "--keys-dir", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 2
-    assert port in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert done.stdout == ""
+    port = forked[1]["url"].split(":")[2].split("/")[0]
+    words = ("platforms", "--json", "--port", port, "--keys-dir", str(tmp_path / "keys"))
+    out, errors = tmp_path / "second", tmp_path / "second errors"
+    done = nursery().start("simulator.cli", *words, out=out, log=errors)
+    assert done.wait(30) == 2
+    assert port in errors.read_text()
+    assert len(errors.read_text().strip().splitlines()) == 1
+    assert out.read_text() == ""
 
 
 def test_keys_nobody_asked_to_keep_go_with_the_process() -> None:

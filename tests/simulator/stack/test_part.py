@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from simulator.stack.nursery import Nursery
 from simulator.stack.part import Part, until
+from tests.programs import nursery
 from tests.simulator.stack.late_starter import LATE_S
 
 pytestmark = pytest.mark.wire
 
 
 @pytest.fixture
-def subject(tmp_path: Path, nursery: Nursery) -> Iterator[Part]:
+def subject(tmp_path: Path) -> Iterator[Part]:
     """Give a part that runs, and that takes a second to come back when it was killed."""
     part = Part(
-        nursery=nursery,
+        nursery=nursery(),
         name="late",
         module="tests.simulator.stack.late_starter",
         arguments=(str(tmp_path / "started"),),
