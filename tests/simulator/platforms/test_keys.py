@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from simulator.platforms.keys import KeyFilesError, key_files_in, make_or_load_keys
+from simulator.platforms.pems import private_pem
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +46,28 @@ def test_a_file_that_is_no_key_is_named(tmp_path: Path) -> None:
     files, _ = make_or_load_keys(tmp_path)
     files.alipay_private.write_text("nothing")
     with pytest.raises(KeyFilesError, match=r"alipay_private_key\.pem"):
+        make_or_load_keys(tmp_path)
+
+
+def test_a_damaged_key_is_named(tmp_path: Path) -> None:
+    """A number of it changed on disk: found at once, by a signature that does not verify."""
+    files, _ = make_or_load_keys(tmp_path)
+    key = serialization.load_pem_private_key(files.app_private.read_bytes(), password=None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    numbers = key.private_numbers()
+    d = numbers.d + 2
+    changed = rsa.RSAPrivateNumbers(
+        p=numbers.p,
+        q=numbers.q,
+        d=d,
+        dmp1=d % (numbers.p - 1),
+        dmq1=d % (numbers.q - 1),
+        iqmp=numbers.iqmp,
+        public_numbers=numbers.public_numbers,
+    )
+    wrong = changed.private_key(unsafe_skip_rsa_key_validation=True)
+    files.app_private.write_bytes(private_pem(wrong))
+    with pytest.raises(KeyFilesError, match=r"app_private_key\.pem"):
         make_or_load_keys(tmp_path)
 
 
