@@ -17,14 +17,21 @@ failed, for a busy machine makes any test slow."""
 SUITE_MARKS = ("browser", "postgres", "zbar", "simulation", "long", "kill", "wire", "seeds", "slow")
 """Order decides: a test belongs to the suite of the first of these marks that it carries."""
 
+NOT_ASKED = (hypothesis.HealthCheck.too_slow,)
+"""A clock's word on a machine, as a deadline is: in a new tree the first input waits until the
+constants of every module were read, which a busy machine makes longer than the check allows."""
+
 hypothesis.settings.register_profile(
     # The same examples each time: a commit never fails for another commit's bug.
     "fast",
     max_examples=50,
     deadline=None,
     derandomize=True,
+    suppress_health_check=NOT_ASKED,
 )
-hypothesis.settings.register_profile("deep", max_examples=2000, deadline=None, print_blob=True)
+hypothesis.settings.register_profile(
+    "deep", max_examples=2000, deadline=None, print_blob=True, suppress_health_check=NOT_ASKED
+)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 _seconds_of_test: defaultdict[str, float] = defaultdict(float)
