@@ -36,7 +36,7 @@ demo: $(STAMP)  ## run the toll lane whole: broker, plaza, lanes, cars and a pag
 quick: $(STAMP)  ## format, lint, types, imports, style, unit tests (at most 60 s)
 	@$(BIN)/python scripts/suites.py quick
 
-test: $(STAMP)  ## quick, real wires, killed processes and 45 seeds (at most 5 min)
+test: $(STAMP)  ## quick, real wires, killed processes and 200 seeds (at most 5 min)
 	@$(BIN)/python scripts/suites.py test
 
 check: $(STAMP)  ## test, and browser, PostgreSQL, chaos; nothing may be missing (15 min)

@@ -1,4 +1,4 @@
-"""Forty-five whole plazas, each with its own drivers, platform and faults: no rule is broken.
+"""Two hundred whole plazas, each with its own drivers, platform and faults: no rule is broken.
 
 TOLL_FUZZ_SEEDS=A..B takes other seeds, TOLL_FUZZ_JOBS=N other than two processes.
 """
@@ -15,7 +15,7 @@ from simulator.fuzz.run import SeedJob
 from simulator.fuzz.shrink import command_of
 
 pytestmark = [pytest.mark.seeds, pytest.mark.timeout(3600)]
-SEEDS = os.environ.get("TOLL_FUZZ_SEEDS", "1..45")
+SEEDS = os.environ.get("TOLL_FUZZ_SEEDS", "1..200")
 WORKERS = int(os.environ.get("TOLL_FUZZ_JOBS", "2"))
 
 
