@@ -14,6 +14,7 @@ from dashboards.shared.feed import Feed
 from dashboards.staff.lane_rows import lane_row
 from tolling import wire
 from tolling.brokers import BrokerAddress, lane_topic, parse_lane_topic
+from tolling.ending import heed_cancel
 from tolling.errors import BadInputError
 
 KEEP_ALIVE_S = 2
@@ -52,6 +53,7 @@ class LaneSource:
             except (aiomqtt.MqttError, OSError) as error:
                 log.warning("broker_lost", error=type(error).__name__)
             feed.tell(broker=False)
+            heed_cancel()
             await asyncio.sleep(gap_s)
             gap_s = min(gap_s * 2, RETRY_MAX_S)
 

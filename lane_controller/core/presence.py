@@ -22,6 +22,7 @@ from lane_controller.core.limits import (
 from lane_controller.core.sealing import seal
 from lane_controller.core.states import (
     Boom,
+    EtcPhase,
     LaneMode,
     LaneState,
     LeavingPhase,
@@ -116,7 +117,7 @@ def begin_presence(draft: Draft) -> bool:
             arrived=draft.event.wall,
             vehicle_class=state.config.default_class,
             plate_done="camera" not in state.config.devices,
-            came_unseen=state.loop_1_on_at_ns != draft.now_ns,
+            came_unseen=_nobody_seen_to_come(state, draft.now_ns),
         ),
     )
     draft.mark_degraded()
@@ -130,6 +131,12 @@ def begin_presence(draft: Draft) -> bool:
         return True
     identify.take_early(draft)
     return True
+
+
+def _nobody_seen_to_come(state: LaneState, now_ns: int) -> bool:
+    """Return whether no edge of loop 1 told of whoever holds it, nor a plate read just now."""
+    told_by_plate = state.early_plate is not None and state.early_at_ns == now_ns
+    return state.loop_1_on_at_ns is None and not told_by_plate
 
 
 def go_under_boom(draft: Draft) -> bool:
@@ -451,9 +458,14 @@ def _another_came(draft: Draft, plate: Plate | None) -> bool:
 
     The passage was begun because loop 1 was held, as a loop that lies is for ever: the one whose
     plate was read before may be long gone. A tag does not tell that, drivers carry strange ones.
+    Whoever has begun to pay stands there; and a vehicle in doubt is a person's to tell.
     """
-    known = draft.passage.plate_read
-    if plate is None or known is None or not draft.passage.came_unseen:
+    passage = draft.passage
+    known = passage.plate_read
+    if plate is None or known is None or not passage.came_unseen:
+        return False
+    paying = passage.orders or passage.coupons or passage.etc is not EtcPhase.NONE
+    if paying or passage.phase is Phase.UNSURE:
         return False
     leaving = draft.state.leaving
     if leaving is not None and leaving.plate_read == plate:

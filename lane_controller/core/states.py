@@ -245,7 +245,7 @@ class Passage:
     """It was seen so, and then loop 1 was held again within a second, or the curtain was broken
     once more: it stands there still, or the next one close behind does."""
     came_unseen: bool = False
-    """Loop 1 was held already when it began, or nobody watched: whoever came need not be there."""
+    """No edge of loop 1 told of it, only that the loop was held: nobody need be there."""
     operator: str | None = None
     operator_reason: str | None = None
     remarks: tuple[str, ...] = ()

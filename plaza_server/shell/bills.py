@@ -314,6 +314,7 @@ class BillDesk:
                 try:
                     day, missing = await self._try(platform)
                 except Exception as error:  # noqa: BLE001 - its supervisor
+                    heed_cancel()
                     day, missing = "", type(error).__name__
                     self._log.error("bill_broke", platform=platform, error=missing)
                 if missing:
@@ -321,7 +322,6 @@ class BillDesk:
                     pause = min(pause, RETRY_GAPS_S[min(count, len(RETRY_GAPS_S)) - 1])
                     self._log.warning("bill_missing", platform=platform, day=day, why=missing)
                     await self._tell_missing(platform, day, missing, count)
-                heed_cancel()
             await asyncio.sleep(pause)
 
     async def _tell_missing(self, platform: str, day: str, why: str, count: int) -> None:

@@ -83,11 +83,11 @@ class RootKeeper:
                 wait_s = await self.close_due()
                 await self._tell(None)
             except Exception as error:  # noqa: BLE001 - its supervisor: tries again, stops nothing
+                heed_cancel()
                 self._log.error("root_not_closed", error=type(error).__name__)
                 with contextlib.suppress(Exception):
                     # A store that takes no root may take no alarm either: the next try says both.
                     await self._tell(type(error).__name__)
-            heed_cancel()
             await asyncio.sleep(wait_s)
 
     async def _tell(self, trouble: str | None) -> None:

@@ -228,14 +228,14 @@ def _records(connection: sa.Connection, proved: Proved, tell: Tell) -> Iterator[
         t.lanes, t.lanes.c.lane_id == c.lane_id, isouter=True
     )
     for rows in _pages(connection, query, c.lane_id, c.epoch, c.seq):
-        good: list[SealedRecord] = []
+        good: list[tuple[SealedRecord, str]] = []
         for row in rows:
             what, sealed = _judge_record(ends, row)
             if what is not None:
                 key = f"{row['lane_id']}/{row['epoch']:03d}/{row['seq']}"
                 yield BadRow(rule="M6", table="records", key=key, what=what)
             elif sealed is not None and row["passage_id"] is not None:
-                good.append(sealed)
+                good.append((sealed, row["passage_id"]))
             else:
                 proved.quarantined += 1
         yield from _legs(connection, good, proved)
@@ -265,14 +265,25 @@ def _judge_record(
     return (None if verdict is ChainVerdict.NEXT else f"stored, but {verdict}"), sealed
 
 
-def _legs(connection: sa.Connection, good: list[SealedRecord], proved: Proved) -> Iterator[BadRow]:
-    """Compare the legs of a batch of records with the transfers that book them."""
+def _legs(
+    connection: sa.Connection, good: list[tuple[SealedRecord, str]], proved: Proved
+) -> Iterator[BadRow]:
+    """Compare the legs of a batch of records with the transfers that book them.
+
+    Args:   good: each with the passage it is kept under.
+    """
     opened = []
-    for sealed in good:
+    for sealed, passage in good:
+        place = place_of(sealed)
         try:
-            opened.append((place_of(sealed), open_record(sealed)))
+            record = open_record(sealed)
         except BadInputError as error:
-            yield BadRow(rule="M6", table="records", key=place_of(sealed), what=error.what)
+            yield BadRow(rule="M6", table="records", key=place, what=error.what)
+            continue
+        if record.passage_id != passage:
+            what = f"it is kept under passage {passage}, which it does not speak of"
+            yield BadRow(rule="M6", table="records", key=place, what=what)
+        opened.append((place, record))
     legs = {
         place: local_legs(record, place, record.plaza_id)
         + coupon_bookings(record, record.plaza_id)

@@ -68,7 +68,8 @@ class Town:
         self.wallets = tuple(wallets)
         self.children: dict[str, Child] = {}
         self.urls: dict[str, str] = {}
-        """Where ``broker``, ``site``, ``plaza`` and ``page`` are, once they are up."""
+        """Where ``broker``, ``site``, ``plaza`` and ``page`` are, once they are up; ``token`` signs
+        in at the page of a run that is watched."""
         self.platforms: dict[str, dict[str, Any]] = {}
         """What the site says of its payment platforms, by name."""
         self.tap = Tap(self.now_us)

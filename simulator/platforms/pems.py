@@ -150,7 +150,7 @@ def load_private(path: Path) -> RSAPrivateKey:
     """
     try:
         # The platforms' nine keys were made here: to look for a factor of their primes at each
-        # start takes half a second, and a signature shows a damaged file as well.
+        # start takes half a second. What signs and is verified serves, flipped bits or not.
         key = load_pem_private_key(_read(path), password=None, unsafe_skip_rsa_key_validation=True)
         if isinstance(key, RSAPrivateKey):
             made = key.sign(PROBE, PKCS1v15(), SHA256())

@@ -230,6 +230,8 @@ async def spawned(home: Path) -> tuple[Running, str]:
     that most tests ask of it.
     """
     out, log = home / "plaza.out", home / "plaza.log"
+    # The line of a plaza that ran here before is not this one's.
+    out.unlink(missing_ok=True)
     config = str(home / "plaza.toml")
     start = functools.partial(nursery().start, "plaza_server.main", out=out, log=log)
     child = await asyncio.to_thread(start, "run", "--config", config)

@@ -300,6 +300,37 @@ def test_its_own_plate_misread_or_a_strange_tag_is_no_other_vehicle() -> None:
         assert (book.passage.passage_id, book.passage.plate) == (here, OTHER)
 
 
+def test_the_one_that_came_stays_whatever_the_camera_reads_next() -> None:
+    """Its own plate told of it: more plates are of those behind it, and begin nothing."""
+    book = _behind_a_lying_loop()
+    _ = book >> ev.PlateRead(plate=THIRD)
+    here, records = book.passage.passage_id, len(book.records)
+    for plate in (OTHER, THIRD, Plate(text="京C55555")):
+        _ = book >> ev.PlateRead(plate=plate)
+    assert (book.passage.passage_id, len(book.records)) == (here, records)
+
+
+def test_whoever_has_begun_to_pay_stands_there() -> None:
+    """An order is on its way: no plate gives its vehicle's place to another."""
+    book = _behind_a_lying_loop()
+    _ = book >> ev.EntryKnown(passage_id=book.passage.passage_id, entry=EAST)
+    _ = book.boom_down().told() >> code("c9")
+    here = book.passage.passage_id
+    _ = book >> ev.PlateRead(plate=THIRD)
+    assert (book.passage.passage_id, book.phase) == (here, Phase.PAYING)
+    assert not book.gave(cmd.CancelOrder)
+
+
+def test_a_vehicle_in_a_queue_is_not_ended_by_the_plate_behind_it() -> None:
+    """Loop 1 was free for less than a second before it: its presence begins late, and it came."""
+    book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON).wait(900)
+    book.read(loop_1=OFF).wait(600).read(loop_1=ON).wait(300).read(loop_2=OFF).wait(1500)
+    _ = book >> ev.PlateRead(plate=OTHER)
+    here = book.passage.passage_id
+    _ = book >> ev.PlateRead(plate=THIRD)
+    assert (book.passage.passage_id, book.passage.plate) == (here, OTHER)
+
+
 def test_a_trailer_gap_is_one_vehicle() -> None:
     """The drawbar leaves loop 1 or loop 2 free for less than 1 s: one record."""
     book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON).wait(300)

@@ -14,7 +14,6 @@ import pytest
 from plaza_server.shell.clock import SystemClock
 from plaza_server.shell.telemetry import Broker, Telemetry
 from simulator import broker as brokers
-from simulator.stack.proxy import GOOD, Cut, Manners, Proxy
 from tests.browser import rig
 from tolling import wire
 from tolling.alarms import AlarmCode
@@ -125,20 +124,6 @@ async def test_a_command_comes_back_with_the_lanes_result(wires: Wires) -> None:
         lane_side = tasks.create_task(answer(lane, said), name="lane")
         assert await subject.publish(LANE, RAISE) == said
         assert await lane_side == RAISE
-
-
-@pytest.mark.asyncio
-async def test_a_stop_as_the_broker_goes_is_heeded(wires: Wires) -> None:
-    """Whatever step of losing its broker the plaza is in when it is told to end, it ends."""
-    line = Proxy("broker")
-    line.lead_to(("127.0.0.1", wires.port))
-    async with line.serving():
-        for steps in range(20):
-            line.behave(GOOD)
-            async with asyncio.timeout(10), Wires(wires.prepared, line.port).plaza():
-                line.behave(Manners(cut=Cut.RESET))
-                for _ in range(steps):
-                    await asyncio.sleep(0)
 
 
 @pytest.mark.asyncio

@@ -68,3 +68,33 @@ def test_a_record_that_can_be_read_at_last_does_all_it_says_once(
         (still,) = connection.execute(why).scalars()
     assert "unknown member" not in still
     assert books(subject) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"passage_id": record(1).passage_id},
+        {"passage_id": None},
+        {"passage_id": "P9", "body": b"other"},
+        {"passage_id": "P9", "seq": 7},
+    ],
+    ids=["one that has a record", "no passage", "its body too", "its place too"],
+)
+def test_a_record_is_given_a_passage_and_nothing_else(
+    subject: Store, change: dict[str, Any]
+) -> None:
+    """The database refuses all but the one change, whoever asks, and REPLACE too."""
+    chain = Chain()
+    upload(subject, chain.seal(record(1, legs=(CASH_LEG,))), chain.seal(b"not json"))
+    c = t.records.c
+    asked = t.records.update().where(c.seq == 2).values(change)
+    if subject.engine.dialect.name == "sqlite":
+        asked = asked.prefix_with("OR REPLACE")
+    with pytest.raises(sa.exc.DatabaseError), subject.engine.begin() as connection:
+        connection.execute(asked)
+    with subject.engine.begin() as connection:
+        connection.execute(t.records.update().where(c.seq == 2).values(passage_id="P9"))
+    with pytest.raises(sa.exc.DatabaseError), subject.engine.begin() as connection:
+        connection.execute(t.records.update().where(c.seq == 2).values(passage_id="P8"))
+    with subject.reading() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(t.records)).scalar() == 2

@@ -343,6 +343,7 @@ def test_a_pending_transfer_ended_twice_is_found(books: Bench) -> None:
         ("DELETE FROM records WHERE seq = 3", "lanes", "001", "its chain ends with 2"),
         ("UPDATE lanes SET seq = 7", "lanes", "001", "its anchor is record 7"),
         ("UPDATE records SET lane_id = '005' WHERE seq = 3", "records", "005/001/3", "no such"),
+        ("UPDATE records SET passage_id = 'P' WHERE seq = 3", "records", "001/001/3", "does not"),
         (
             "DELETE FROM transfers WHERE transfer_id = '001/001/3/leg/1'",
             "transfers",

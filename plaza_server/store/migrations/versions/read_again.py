@@ -20,10 +20,12 @@ def upgrade() -> None:
 def _upgrade_sqlite() -> None:
     same = " AND ".join(f"NEW.{name} IS OLD.{name}" for name in _KEPT)
     named = "OLD.passage_id IS NULL AND NEW.passage_id IS NOT NULL"
+    # REPLACE would delete the record that has the passage, and no trigger hears of that.
+    free = "NOT EXISTS (SELECT 1 FROM records WHERE passage_id = NEW.passage_id)"
     op.execute("DROP TRIGGER records_no_update")
     op.execute(
         "CREATE TRIGGER records_no_update BEFORE UPDATE ON records"
-        f" WHEN NOT ({named} AND {same}) BEGIN SELECT RAISE(ABORT, '{_REFUSED}'); END"
+        f" WHEN NOT ({named} AND {same} AND {free}) BEGIN SELECT RAISE(ABORT, '{_REFUSED}'); END"
     )
 
 
