@@ -88,6 +88,8 @@ class EtcReaderModel:
         self._field: dict[str, TagVisit] = {}
         self._balances: dict[str, int] = {}
         self._books: dict[str, EtcCharge] = {}
+        self._begun = 0
+        """Charges, those no longer in the books included."""
         self._board = TroubleBoard(_FAULTS)
 
     def inject(self, trouble: DeviceTrouble, now_ns: int) -> int:
@@ -110,6 +112,19 @@ class EtcReaderModel:
     def books(self) -> tuple[EtcCharge, ...]:
         """Return all charges, the oldest first."""
         return tuple(self._books.values())
+
+    def close_books(self, before_ns: int) -> tuple[EtcCharge, ...]:
+        """Take all charges of before an instant out of the books and return them: their references
+        are new again, and so are their tags. For a run that keeps the books elsewhere."""
+        old = tuple(
+            charge
+            for charge in self._books.values()
+            if charge.at_ns < before_ns and charge.tag_id not in self._field
+        )
+        for charge in old:
+            del self._books[charge.reference]
+            self._balances.pop(charge.tag_id, None)
+        return old
 
     @property
     def present(self) -> tuple[TagVisit, ...]:
@@ -174,11 +189,12 @@ class EtcReaderModel:
             tag_id=tag_id,
             amount_fen=amount_fen,
             state=EtcState.REFUSED if reason else EtcState.CHARGED,
-            txn_id=None if reason else f"PSAM{self._boot}-{len(self._books) + 1:06d}",
+            txn_id=None if reason else f"PSAM{self._boot}-{self._begun + 1:06d}",
             reason=reason,
             at_ns=at_ns,
         )
         self._books[reference] = charge
+        self._begun += 1
         return charge
 
     def _answer(self, charge: EtcCharge, at_ns: int) -> EtcAnswer:

@@ -81,6 +81,7 @@ class Plant:
         self._heap: list[_Entry] = []
         self._out: list[PlantEdge] = []
         self._log: list[LogEntry] = []
+        self._sights: set[LaneId] = set(self._lanes)
 
     # -- time -------------------------------------------------------------------------------------
 
@@ -268,6 +269,7 @@ class Plant:
         place = self._lanes[lane]
         if place.levels.get(output) != on:
             place.levels[output] = on
+            self._sights.add(lane)
             self._log.append(Lamp(at_us=at_us, lane=lane, output=output, on=on))
 
     def show(self, lane: LaneId, lines: tuple[str, ...], green: bool, at_us: int) -> None:
@@ -276,6 +278,7 @@ class Plant:
         place = self._lanes[lane]
         if (place.display, place.display_green) != (lines, green):
             place.display, place.display_green = lines, green
+            self._sights.add(lane)
             self._log.append(Display(at_us=at_us, lane=lane, lines=lines, green=green))
 
     def view(self, lane: LaneId) -> LaneView:
@@ -286,6 +289,11 @@ class Plant:
         """Return what a driver goes by, the part of ``view`` that is asked after every change: the
         display's lines, whether the boom is up, whether the pass lamp is green."""
         return self._lanes[lane].sight()
+
+    def take_sights(self) -> list[LaneId]:
+        """Return the lanes whose ``sight`` may have changed since the last call, at first all."""
+        changed, self._sights = sorted(self._sights), set()
+        return changed
 
     def inputs(self, lane: LaneId) -> dict[Point, bool]:
         """Return the true state of every point of a lane, without any device's faults."""
@@ -572,20 +580,15 @@ class Plant:
         down = boom.is_down(self._now) and (still or boom.heading is Heading.DOWN)
         if up != place.up:
             place.up = up
+            self._sights.add(place.lane)
             self._edge(place, What.BOOM_UP, up)
         if down != place.down:
             place.down = down
             self._edge(place, What.BOOM_DOWN, down)
         arrives = boom.arrives_us()
         if arrives is not None:
-            entry = (
-                max(arrives, self._now),
-                place.index,
-                _Due.BOOM_ARRIVES,
-                0,
-                place.boom_version,
-                "",
-            )
+            at_us = max(arrives, self._now)
+            entry = at_us, place.index, _Due.BOOM_ARRIVES, 0, place.boom_version, ""
             heapq.heappush(self._heap, entry)
         angle = boom.angle_at(self._now)
         for mover in place.traffic.movers:

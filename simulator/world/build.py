@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sqlalchemy import Engine
+
 from lane_controller.core.limits import Limits
 from lane_controller.core.states import LaneConfig
 from lane_controller.store import LaneStore
-from lane_controller.store.database import connect
 from plaza_server.rules.coupons import ImportCoupons
 from plaza_server.rules.units import AddEntry, AddLane, Unit
-from plaza_server.store import commit_group, open_store
+from plaza_server.store import commit_group
 from simulator.auditor.evidence import AuditedRecord, Evidence
 from simulator.models.alipay import AlipayModel
 from simulator.models.camera import PlateCameraModel
@@ -44,6 +45,7 @@ from simulator.world.platforms import PLATFORM_OF, Latency, PlatformPair, build_
 from simulator.world.plaza_process import PlazaOutside, PlazaProcess
 from simulator.world.ports import LaneModels
 from simulator.world.requests import PlazaLink
+from simulator.world.shelf import Shelf
 from simulator.world.site import Car, Site, SiteLane
 from simulator.world.streams import Streams
 from simulator.world.traffic import draw_cars, make_tariff
@@ -156,10 +158,16 @@ def lane_ids(count: int) -> tuple[LaneId, ...]:
     return tuple(LaneId(f"{number:03d}") for number in range(1, count + 1))
 
 
-def build_world(seed: int, config: WorldConfig | None = None) -> World:
-    """Return a world that has not started."""
-    config = config or WorldConfig()
-    streams, heap = Streams(seed), Heap(config.start_ms)
+def build_world(
+    seed: int, config: WorldConfig | None = None, *, shelf: Shelf | None = None, traced: bool = True
+) -> World:
+    """Return a world that has not started.
+
+    Args:   shelf: where its stores lie; None: in memory.
+            traced: whether it writes a trace.
+    """
+    config, shelf = config or WorldConfig(), shelf or Shelf(None)
+    streams, heap = Streams(seed), Heap(config.start_ms, traced=traced)
     lanes = lane_ids(config.lanes)
     geometry = {
         lane: LaneGeometry(power_fail=config.power_fail, turn_us=TURN_US, bent_us=BENT_US)
@@ -181,7 +189,7 @@ def build_world(seed: int, config: WorldConfig | None = None) -> World:
     disks = {name: Disk(heap, streams.of(f"disk of {name}")) for name in names}
     clocks = {name: MachineClock(heap) for name in names}
     kills = tuple(fault for fault in config.faults if isinstance(fault, KillAtStep))
-    plaza_store = open_store("sqlite://")
+    plaza_store = shelf.plaza()
     world = World(
         seed=seed,
         heap=heap,
@@ -208,7 +216,8 @@ def build_world(seed: int, config: WorldConfig | None = None) -> World:
         world.bill = BillDay(mistakes=config.bill_mistakes, model=model, calls=calls)
     world.plazas = tuple(_plaza(world, name, streams, pairs, config) for name in plaza_machines)
     for lane, place in geometry.items():
-        _add_lane(world, lane, streams, kills, attended=config.attended)
+        journal = shelf.journal(lane)
+        _add_lane(world, lane, streams, kills, journal, attended=config.attended)
         site.add_lane(lane, _site_lane(world, lane, streams), place)
     for name, clock in clocks.items():
         world.process(name).machine = clock
@@ -256,11 +265,11 @@ def _add_lane(
     lane: LaneId,
     streams: Streams,
     kills: tuple[KillAtStep, ...],
+    journal: Engine,
     *,
     attended: bool,
 ) -> None:
     heap, name = world.heap, lane_name(lane)
-    journal = connect(None)
     models = LaneModels(
         io=IoModules(world.plant, lane, beside=_beside(world, lane)),
         scanner=ScannerModel(),

@@ -3,15 +3,19 @@
 Vehicles are made when they come. At the end of each window the road's log of every lane that
 stands empty is judged (B1, B3, B4), everything that was published is searched for pay codes (M7),
 and log, messages, codes and the stories of vehicles long gone are dropped. What the stores hold is
-kept, as a real lane and plaza keep it, and judged at the end (M1 without drivers' memories, M2, M4,
-M5, M6).
+kept, as a real lane and plaza keep it, in files of a folder for the run's time, and judged at the
+end lane by lane (M1 without drivers' memories, M2, M4, M5, M6): what a run holds in memory does not
+grow with its vehicles.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from simulator.auditor import audit, barrier, money
 from simulator.auditor.evidence import TextSource
@@ -19,7 +23,9 @@ from simulator.plant import LogEntry
 from simulator.world.arrivals import Profile, arrivals
 from simulator.world.build import LIVENESS_S, WorldConfig, build_world, expect_cars, lane_ids
 from simulator.world.clock import us
-from simulator.world.evidence import gather
+from simulator.world.evidence import frame
+from simulator.world.ledgers import Slices
+from simulator.world.shelf import Shelf
 from simulator.world.streams import Streams
 from simulator.world.traffic import FIRST_CAR_MS
 from simulator.world.world import World
@@ -28,6 +34,7 @@ from tolling.clock import NS_PER_MS, NS_PER_S
 WINDOW_S = 600
 LINGER_US = 300_000_000
 """A vehicle's story is kept so long after it has left: refunds find their phone."""
+NS_PER_US = 1_000
 LOG_MAX = 200_000
 """Entries of one lane's log that wait for the lane to be empty; more are dropped unjudged."""
 _BY_LOG = (
@@ -62,12 +69,11 @@ class DayResult:
 class _Judge:
     """Takes the run's traces window by window."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, slices: Slices) -> None:
         self._world = world
+        self._slices = slices
         self._logs: dict[str, list[LogEntry]] = defaultdict(list)
-        self._empty = replace(
-            gather(world, at_rest=False), texts=(), plant_log=(), tapped=(), codes=()
-        )
+        self._empty = frame(world, at_rest=False)
         self.codes: list[str] = []
         self._before: list[str] = []
         """Codes of the window before: one may still be on its way."""
@@ -81,7 +87,6 @@ class _Judge:
         """Judge what can be judged, and forget it."""
         world = self._world
         self.windows += 1
-        world.site.look_at_wallets()
         for entry in world.plant.take_log():
             self._logs[entry.lane].append(entry)
         self.most_log = max(self.most_log, sum(map(len, self._logs.values())))
@@ -94,10 +99,11 @@ class _Judge:
         self.most_aboard = max(self.most_aboard, len(world.site.cars))
         before_us = us(world.heap.now_ns) + 1 if last else us(world.heap.now_ns) - LINGER_US
         self.vehicles += world.site.forget_gone(before_us)
-        self._forget_history()
+        self._forget_history(before_us)
 
-    def _forget_history(self) -> None:
-        """Forget what only a restart would read, or a person: a real lane has it on its disk.
+    def _forget_history(self, before_us: int) -> None:
+        """Forget what only a restart would read, or a person: a real lane has it on its disk, and
+        a reader in its books.
 
         Nothing is killed in a stretch without faults. Before its events go, a journal is searched
         for pay codes like everything else.
@@ -105,6 +111,7 @@ class _Judge:
         world = self._world
         if world.faults:
             return
+        self._slices.take_debits(before_us * NS_PER_US)
         for plaza in world.plazas:
             plaza.forget_steps()
         texts = []
@@ -132,11 +139,10 @@ class _Judge:
 
     def stores(self, at_rest: bool) -> None:
         """Judge what the stores and the platform hold at the end."""
-        whole = gather(self._world, at_rest=at_rest)
-        seen = replace(whole, drivers=(), borrowed=(), plant_log=(), tapped=(), texts=())
-        for finding in audit(seen).findings:
-            if finding.rule in _BY_STORE:
-                self._found(finding.rule, [finding.what])
+        for seen in self._slices.cut(at_rest=at_rest):
+            for finding in audit(seen).findings:
+                if finding.rule in _BY_STORE:
+                    self._found(finding.rule, [finding.what])
 
     def _found(self, rule: str, what: list[str]) -> None:
         self.violations[rule] += len(what)
@@ -160,12 +166,33 @@ def run_day(
             on_window: hears after each window how far it is: (world_ms, vehicles that left).
     """
     config = replace(config or WorldConfig(), lanes=lanes, vehicles=0, cars=())
-    world = build_world(seed, config)
+    with tempfile.TemporaryDirectory(prefix="toll-sim-day-") as name:
+        folder = Path(name)
+        # Nobody reads a day's trace.
+        with (
+            closing(Shelf(folder)) as shelf,
+            closing(build_world(seed, config, shelf=shelf, traced=False)) as world,
+            closing(Slices(world, folder / "debits.db")) as slices,
+        ):
+            return _run(world, profile, slices, hours_ms, on_window)
+
+
+def _run(
+    world: World,
+    profile: Profile,
+    slices: Slices,
+    hours_ms: int,
+    on_window: Callable[[int, int], None],
+) -> DayResult:
     world.start()
-    judge = _Judge(world)
+    judge = _Judge(world, slices)
     until_ms = FIRST_CAR_MS + hours_ms
     cars = arrivals(
-        profile, lane_ids(lanes), Streams(seed).of, from_ms=FIRST_CAR_MS, until_ms=until_ms
+        profile,
+        lane_ids(len(world.lanes)),
+        Streams(world.seed).of,
+        from_ms=FIRST_CAR_MS,
+        until_ms=until_ms,
     )
     expect_cars(world, cars)
     while world.heap.now_ns < until_ms * NS_PER_MS:

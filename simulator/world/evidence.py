@@ -6,6 +6,7 @@ Stores are read by plain SQL: nothing of the code under test says what it has st
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -25,6 +26,7 @@ from simulator.auditor.evidence import (
     TextSource,
 )
 from simulator.models.device_faults import DeviceFault
+from simulator.models.etc_reader import EtcCharge
 from simulator.people import TakenBy
 from simulator.world import sighted
 from simulator.world.clock import us
@@ -41,10 +43,10 @@ stands there."""
 def gather(world: World, *, at_rest: bool) -> Evidence:
     """Return the evidence of a run as it stands."""
     world.site.look_at_wallets()
-    return Evidence(
-        at_rest=at_rest,
+    return replace(
+        frame(world, at_rest=at_rest),
         plant_log=world.plant.log,
-        trades=tuple(_trades(world)),
+        trades=tuple(trades_of(world)),
         drivers=tuple(_drivers(world)),
         lane_records=tuple(_lane_records(world)),
         plaza_records=tuple(_plaza_records(world)),
@@ -58,9 +60,28 @@ def gather(world: World, *, at_rest: bool) -> Evidence:
         coupon_rows=tuple(_coupon_rows(world)),
         debits=tuple(_debits(world)),
         etc_dues=tuple(_etc_dues(world)),
+        borrowed=tuple(sorted(world.phones.borrowed)),
+        ordered=tuple(sighted.ordered(world)),
+    )
+
+
+def frame(world: World, *, at_rest: bool) -> Evidence:
+    """Return what is known of a run beside what grows with its vehicles: faults, restarts, clocks,
+    tariffs; no row, trade, message, text, driver or order of a person."""
+    return Evidence(
+        at_rest=at_rest,
+        plant_log=(),
+        trades=(),
+        drivers=(),
+        lane_records=(),
+        plaza_records=(),
+        orders=(),
+        transfers=(),
+        tapped=(),
+        texts=(),
+        codes=(),
         restarts=tuple(_restarts(world)),
         misread_plates=bool(CAMERA_TROUBLE & world.fault_kinds),
-        borrowed=tuple(sorted(world.phones.borrowed)),
         lying=frozenset(_lying(world)),
         false_limit=frozenset(_false_limit(world)),
         blind=tuple(sighted.blind(world)),
@@ -69,11 +90,11 @@ def gather(world: World, *, at_rest: bool) -> Evidence:
         wall_base_ms=world.heap.wall_base_ms,
         clocks_off=frozenset(sighted.clocks_off(world)),
         clocks_set_back=tuple(sighted.clocks_set_back(world)),
-        ordered=tuple(sighted.ordered(world)),
     )
 
 
-def _trades(world: World) -> Iterator[CapturedTrade]:
+def trades_of(world: World) -> Iterator[CapturedTrade]:
+    """Yield every trade in the platforms' own books."""
     for name, platform in world.platforms.items():
         for trade in platform.books(world.heap.now_ns):
             yield CapturedTrade(
@@ -106,7 +127,8 @@ def _drivers(world: World) -> Iterator[DriverStory]:
         )
 
 
-def _record(row: sa.RowMapping) -> AuditedRecord:
+def record_of(row: sa.RowMapping) -> AuditedRecord:
+    """Return a row of records as the auditor reads it."""
     body = row["body"]
     return AuditedRecord(
         plaza_id=row["plaza_id"],
@@ -119,9 +141,10 @@ def _record(row: sa.RowMapping) -> AuditedRecord:
     )
 
 
-def _rows(engine: sa.Engine, sql: str) -> list[sa.RowMapping]:
+def rows_of(engine: sa.Engine, sql: str, **values: str) -> list[sa.RowMapping]:
+    """Return the rows of a query by plain SQL; *values* are those it names."""
     with engine.connect() as connection:
-        return list(connection.execute(sa.text(sql)).mappings())
+        return list(connection.execute(sa.text(sql), values).mappings())
 
 
 def _lane_records(world: World) -> Iterator[AuditedRecord]:
@@ -130,8 +153,8 @@ def _lane_records(world: World) -> Iterator[AuditedRecord]:
             "SELECT plaza_id, lane_id, epoch, seq, previous_hash, chain_hash, body FROM records"
             " ORDER BY epoch, seq"
         )
-        for row in _rows(world.journals[lane_id], sql):
-            yield _record(row)
+        for row in rows_of(world.journals[lane_id], sql):
+            yield record_of(row)
 
 
 def _plaza_records(world: World) -> Iterator[AuditedRecord]:
@@ -139,8 +162,8 @@ def _plaza_records(world: World) -> Iterator[AuditedRecord]:
         "SELECT l.plaza_id, r.lane_id, r.epoch, r.seq, r.previous_hash, r.chain_hash, r.body"
         " FROM records r JOIN lanes l ON l.lane_id = r.lane_id ORDER BY r.lane_id, r.epoch, r.seq"
     )
-    for row in _rows(world.plaza_store.engine, sql):
-        yield _record(row)
+    for row in rows_of(world.plaza_store.engine, sql):
+        yield record_of(row)
 
 
 def _orders(world: World) -> Iterator[AuditedOrder]:
@@ -148,7 +171,7 @@ def _orders(world: World) -> Iterator[AuditedOrder]:
         "SELECT out_trade_no, state, toll_fen, captured_fen, refunded_fen FROM orders"
         " ORDER BY out_trade_no"
     )
-    for row in _rows(world.plaza_store.engine, sql):
+    for row in rows_of(world.plaza_store.engine, sql):
         yield AuditedOrder(**row)
 
 
@@ -157,13 +180,13 @@ def _transfers(world: World) -> Iterator[AuditedTransfer]:
         "SELECT transfer_id, debit, credit, amount_fen, kind, pending_id FROM transfers"
         " ORDER BY transfer_id"
     )
-    for row in _rows(world.plaza_store.engine, sql):
+    for row in rows_of(world.plaza_store.engine, sql):
         yield AuditedTransfer(**row)
 
 
 def _claims(world: World) -> Iterator[AuditedClaim]:
     sql = "SELECT claim_id, out_trade_no, amount_fen, state FROM claims ORDER BY claim_id"
-    for row in _rows(world.plaza_store.engine, sql):
+    for row in rows_of(world.plaza_store.engine, sql):
         yield AuditedClaim(**row)
 
 
@@ -182,25 +205,29 @@ def _coupons(world: World) -> Iterator[AuditedCoupon]:
 
 def _coupon_rows(world: World) -> Iterator[CouponRow]:
     sql = "SELECT coupon_no, state FROM coupons ORDER BY coupon_no"
-    for row in _rows(world.plaza_store.engine, sql):
+    for row in rows_of(world.plaza_store.engine, sql):
         yield CouponRow(**row)
 
 
 def _debits(world: World) -> Iterator[AuditedDebit]:
-    for charge in world.site.tag_charges():
-        assert charge.txn_id is not None
-        yield AuditedDebit(
-            reference=charge.reference,
-            tag_id=charge.tag_id,
-            vehicle_id=int(charge.tag_id.removeprefix("tag-")),
-            amount_fen=charge.amount_fen,
-            txn_id=charge.txn_id,
-        )
+    return map(debit_of, world.site.tag_charges())
+
+
+def debit_of(charge: EtcCharge) -> AuditedDebit:
+    """Return a charge that took something, as the auditor reads it."""
+    assert charge.txn_id is not None
+    return AuditedDebit(
+        reference=charge.reference,
+        tag_id=charge.tag_id,
+        vehicle_id=int(charge.tag_id.removeprefix("tag-")),
+        amount_fen=charge.amount_fen,
+        txn_id=charge.txn_id,
+    )
 
 
 def _etc_dues(world: World) -> Iterator[EtcDueRow]:
     sql = "SELECT passage_id, amount_fen, state FROM etc_dues ORDER BY passage_id"
-    for row in _rows(world.plaza_store.engine, sql):
+    for row in rows_of(world.plaza_store.engine, sql):
         yield EtcDueRow(**row)
 
 

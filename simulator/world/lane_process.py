@@ -142,7 +142,8 @@ class LaneProcess(Process):
         if engine is None or self.off:
             return
         clock = self.outside.clock
-        self.heap.note(self.name, type(what).__name__, shown(what))
+        if self.heap.traced:
+            self.heap.note(self.name, type(what).__name__, shown(what))
         stamped = inp.Stamped(at_ns=clock.at_ns(), wall=clock.wall(), what=what)
         for effect in engine.on(stamped):
             if self.engine is not engine:
@@ -163,7 +164,8 @@ class LaneProcess(Process):
                 self._commit(effect)
             case fx.DeviceCall():
                 assert self.ports is not None
-                self.heap.note(self.name, "device", shown(effect.command))
+                if self.heap.traced:
+                    self.heap.note(self.name, "device", shown(effect.command))
                 self.ports.carry_out(effect.command)
             case fx.DropCode():
                 self._codes.pop(effect.keyed_hash, None)

@@ -272,7 +272,8 @@ class PlazaProcess(Process):
         if engine is None:
             return
         given = make(clock.at_ns(), clock.wall())
-        self.heap.note(self.name, type(given).__name__, shown(given))
+        if self.heap.traced:
+            self.heap.note(self.name, type(given).__name__, shown(given))
         for effect in engine.on(given):
             if self.engine is not engine:
                 return  # Killed at one of the effects before.

@@ -104,7 +104,8 @@ class PlazaLink:
         call = _Call(done=done, caller=caller)
         self._calls = [each for each in self._calls if not each.ended]
         self._calls.append(call)
-        self._heap.note(caller, "calls", f"{life} {shown(request.wanted)}")
+        if self._heap.traced:
+            self._heap.note(caller, "calls", f"{life} {shown(request.wanted)}")
         deadline_ns = deadline_ms * NS_PER_MS
         there, *copies = self.line.crossings()
         self._heap.after(deadline_ns, lambda: self._end(call, PlazaTrouble.TIMEOUT, gave_up=True))

@@ -210,7 +210,9 @@ class Site:
             if charge.txn_id is None or charge.txn_id in self._etc_told:
                 continue
             self._etc_told.add(charge.txn_id)
-            owner = self._aboard[int(charge.tag_id.removeprefix("tag-"))]
+            owner = self._aboard.get(int(charge.tag_id.removeprefix("tag-")))
+            if owner is None:
+                continue  # He is out of the story.
             news = MoneyTaken(
                 at_us=us(charge.at_ns),
                 by=TakenBy.ETC,
@@ -219,9 +221,9 @@ class Site:
             )
             self._give(owner, news)
 
-    def tag_charges(self) -> Iterator[EtcCharge]:
-        """Yield what readers took from tags, by their own books, lane by lane."""
-        for lane_id in sorted(self._lanes):
+    def tag_charges(self, lane: LaneId | None = None) -> Iterator[EtcCharge]:
+        """Yield what readers took from tags, by their own books, lane by lane or of one lane."""
+        for lane_id in sorted(self._lanes) if lane is None else (lane,):
             for charge in self._lanes[lane_id].models.etc.books:
                 if charge.txn_id is not None:
                     yield charge
@@ -333,7 +335,7 @@ class Site:
     # ---- what drivers see and do ----
 
     def _look_all(self) -> None:
-        for lane_id in sorted(self._lanes):
+        for lane_id in self.plant.take_sights():
             seen = self.plant.sight(lane_id)
             if self._looked.get(lane_id) == seen:
                 continue

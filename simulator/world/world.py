@@ -173,6 +173,11 @@ class World:
             self._mend_barrier(lane_id)
             self._devices_changed(lane_id)
 
+    def close(self) -> None:
+        """Give back the connections to the store its processes keep; nothing runs after it."""
+        for plaza in self.plazas:
+            plaza.on_death()
+
     # ---- rest ----
 
     @property

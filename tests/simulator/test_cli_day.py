@@ -18,7 +18,10 @@ def test_an_hour_of_one_lane_is_told_in_figures() -> None:
     assert figures["vehicles"] > 20
     assert figures["at_rest"]
     assert set(figures["violations"].values()) == {0}
-    assert figures["memory_mib"] > 0
+    assert len(figures["memory_by_hour_mib"]) == 1
+    assert 0 < figures["memory_by_hour_mib"][0] <= figures["memory_mib"]
+    assert 0 < figures["memory_end_mib"] <= figures["memory_mib"]
+    assert figures["core_s"] > 0
     assert "rules broken: none" in said.stdout
 
 

@@ -87,3 +87,17 @@ def test_visits_are_never_used_twice_and_balances_stay() -> None:
     again = subject.tag_enters(TAG)
     assert again.visit == "0001-2"
     assert again.tag.balance_fen == 2_500
+
+
+def test_closed_books_give_up_what_is_old_and_whose_tag_has_gone() -> None:
+    """A charge is kept while its tag is in the field; numbers go on after books were closed."""
+    subject = new_reader()
+    charge(subject)
+    assert subject.close_books(10_000 * MS) == ()
+    subject.tag_leaves("T1")
+    assert subject.close_books(CHARGE_MS * MS) == ()
+    (closed,) = subject.close_books(CHARGE_MS * MS + 1)
+    assert (closed.reference, closed.txn_id, subject.books) == ("R1", "PSAM0001-000001", ())
+    subject.tag_enters(TAG)
+    charge(subject, reference="R2")
+    assert subject.books[0].txn_id == "PSAM0001-000002"

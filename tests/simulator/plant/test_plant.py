@@ -396,3 +396,21 @@ def test_geometry_with_a_wide_loop_gap_is_refused() -> None:
     """A lane whose loops lie farther apart than a short car is long cannot be built."""
     with pytest.raises(AssertionError, match="loop gap"):
         LaneGeometry(loop_2=Span(start_mm=32_600, end_mm=36_000), boom_mm=34_000)
+
+
+def test_only_lanes_whose_sight_changed_are_to_be_looked_at() -> None:
+    """At first all; then those with another display, lamp or upper limit, each once."""
+    subject = Plant({LANE: LaneGeometry(), OTHER: LaneGeometry()})
+    assert subject.take_sights() == [LANE, OTHER]
+    assert subject.take_sights() == []
+    subject.show(OTHER, ("15.00",), False, 1_000)
+    assert subject.take_sights() == [OTHER]
+    subject.show(OTHER, ("15.00",), False, 2_000)
+    assert subject.take_sights() == []
+    subject.set_level(LANE, Output.LANE_GREEN, True, 3_000)
+    assert subject.take_sights() == [LANE]
+    before = subject.sight(LANE)
+    subject.boom_by_hand(LANE, Heading.UP, 4_000)
+    run(subject)
+    assert subject.sight(LANE) != before
+    assert subject.take_sights() == [LANE]

@@ -11,11 +11,20 @@ import pytest
 from lane_controller import store as lane_store
 from lane_controller.engine import engine as lane_engine
 from lane_controller.engine import recovery
+from lane_controller.store import database as lane_database
 from plaza_server import engine as plaza_engine
 from plaza_server import store as plaza_store
 from plaza_server.platforms.alipay import codec as alipay_codec
 from simulator.platforms import http as platform_http
-from simulator.world import build, lane_process, platform_line, platforms, plaza_process, ports
+from simulator.world import (
+    build,
+    lane_process,
+    platform_line,
+    platforms,
+    plaza_process,
+    ports,
+    shelf,
+)
 from tolling import coupons, inputs, paycodes
 
 ROOT = Path(__file__).parents[3]
@@ -63,7 +72,8 @@ def test_the_world_runs_the_very_functions_production_runs() -> None:
     assert build.LaneStore is lane_store.LaneStore
     assert plaza_process.PlazaEngine is plaza_engine.PlazaEngine
     assert plaza_process.commit_group is plaza_store.commit_group
-    assert build.open_store is plaza_store.open_store
+    assert shelf.open_store is plaza_store.open_store
+    assert shelf.connect is lane_database.connect
     assert platforms.AlipayCodec is alipay_codec.AlipayCodec
     assert ports.may_lower is inputs.may_lower
     assert ports.classify_scan is coupons.classify_scan
