@@ -28,7 +28,6 @@ from dashboards.staff.plaza_api import PlazaApi
 from dashboards.staff.sessions import Sessions
 from tolling.brokers import BrokerAddress
 from tolling.clock import NS_PER_MS
-from tolling.ending import heed_cancel
 from tolling.ids import PlazaId
 
 RECONNECT_S = 30.0
@@ -162,7 +161,6 @@ async def _watch_plaza(feed: Feed, url: str) -> None:
                         feed.tell(simulation=said["simulation"])
             except (aiohttp.ClientError, TimeoutError, ValueError):
                 feed.tell(plaza=False)
-            heed_cancel()
             await asyncio.sleep(PLAZA_ASK_S)
 
 

@@ -38,7 +38,6 @@ from hw.ports import (
 )
 from hw.scanner.driver import SerialScanner
 from tolling.devices import Device, Health, HealthReport
-from tolling.ending import heed_cancel
 from tolling.wire import bad_input
 
 OnFault = Callable[[str, Exception], None]
@@ -116,7 +115,6 @@ class LaneDevices:
                     what = f"the driver failed: {type(error).__name__}"
                     report = HealthReport(device=device, health=Health.LOST, what=what)
                     self.callbacks.on_health(report)
-            heed_cancel()
             await asyncio.sleep(backoff.next_s())
 
 

@@ -18,7 +18,6 @@ from hw.links.health import HealthTracker
 from hw.links.urls import ListenUrl
 from hw.ports import OnHealth, OnPlate
 from tolling.devices import Device, Health, PlateReading
-from tolling.ending import heed_cancel
 from tolling.errors import DeviceProtocolError
 
 PushParser = Callable[[bytes], PlateReading]
@@ -67,7 +66,6 @@ class HttpPlateCamera:
                 await self._listen()
             except OSError:
                 self._health.set(Health.LOST, f"cannot listen on {self._url.host}:{self._url.port}")
-            heed_cancel()
             await asyncio.sleep(self._backoff.next_s())
 
     async def _listen(self) -> None:

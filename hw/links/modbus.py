@@ -36,7 +36,6 @@ from hw.links.backoff import Backoff, Jitter
 from hw.links.modbus_pdu import WriteCoilValue
 from hw.links.tables import Table
 from hw.links.urls import ModbusUrl, ModbusWire, SerialUrl, TcpUrl
-from tolling.ending import heed_cancel
 from tolling.errors import (
     DeviceBusyError,
     DeviceError,
@@ -119,10 +118,15 @@ class ModbusBus:
         """Own the bus until cancelled; then let waiting releases out, for at most 0.7 s."""
         client = self._client = _make_client(self.url)
         client.register(WriteCoilValue)
+        task = asyncio.current_task()
+        assert task is not None, "run is awaited in a task"
+        cancels = task.cancelling()
         try:
-            while True:
-                heed_cancel()  # The library waits by asyncio.wait_for.
+            # The library waits by asyncio.wait_for, which before Python 3.12 loses a cancellation
+            # that arrives together with the answer; the count of cancellations does not.
+            while task.cancelling() == cancels:
                 await self._serve(await self._queue.get())
+            raise asyncio.CancelledError
         finally:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_S):

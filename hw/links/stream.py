@@ -26,7 +26,6 @@ import serialx
 
 from hw.links.backoff import Backoff
 from hw.links.urls import SerialUrl, TcpUrl
-from tolling.ending import heed_cancel
 from tolling.errors import DeviceBusyError, DeviceTimeoutError, DeviceUnavailableError
 
 OPEN_TIMEOUT_S = 1.0
@@ -87,7 +86,6 @@ class StreamLink:
                 self._tell_down(_reason(error))
             else:
                 await self._serve(reader, writer)
-            heed_cancel()
             await self._wait(self._backoff.next_s())
 
     def write_nowait(self, data: bytes) -> None:

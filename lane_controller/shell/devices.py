@@ -25,7 +25,6 @@ from lane_controller.shell.codes import CodeBook
 from lane_controller.shell.logs import place_of
 from tolling.coupons import CouponCode, classify_scan
 from tolling.devices import Device, EtcOutcome, EtcTag, HealthReport, PlateReading
-from tolling.ending import heed_cancel
 from tolling.errors import DeviceError
 from tolling.ids import PassageId
 from tolling.inputs import InputSample, Output
@@ -240,7 +239,6 @@ class DeviceDesk:
             self._log.error(
                 "device_order_broke", order=what, error=type(error).__name__, at=place_of(error)
             )
-        heed_cancel()
         return False, None
 
     # ---- barrier and lamps ----

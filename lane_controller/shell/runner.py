@@ -35,7 +35,6 @@ from lane_controller.shell.mqtt_link import MqttLink
 from lane_controller.shell.plaza_link import PlazaLink
 from lane_controller.shell.timers import Timers
 from tolling.clock import NS_PER_S
-from tolling.ending import heed_cancel
 from tolling.errors import LaneError
 from tolling.messages import AlarmNotice, CommandResult, LaneNotice, LaneSnapshot, OperatorCommand
 
@@ -216,7 +215,6 @@ class LaneRunner:
                 self._log.error(
                     "service_failed", service=name, error=type(error).__name__, at=place_of(error)
                 )
-            heed_cancel()
             await asyncio.sleep(RESTART_S)
 
     async def _feed(self) -> None:

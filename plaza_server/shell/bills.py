@@ -39,7 +39,6 @@ from plaza_server.rules.units import NoteAlarm, Unit
 from plaza_server.shell.clock import Clock, new_boot_id
 from plaza_server.store import bill_queries
 from tolling.alarms import AlarmCode
-from tolling.ending import heed_cancel
 from tolling.errors import BadInputError, RefusedError
 
 READY_AFTER_MS = 10 * 3_600_000
@@ -314,7 +313,6 @@ class BillDesk:
                 try:
                     day, missing = await self._try(platform)
                 except Exception as error:  # noqa: BLE001 - its supervisor
-                    heed_cancel()
                     day, missing = "", type(error).__name__
                     self._log.error("bill_broke", platform=platform, error=missing)
                 if missing:

@@ -17,7 +17,6 @@ from plaza_server.rules.units import NoteAlarm
 from plaza_server.shell.channels import Channel
 from plaza_server.shell.clock import Clock
 from tolling.alarms import AlarmCode
-from tolling.ending import heed_cancel
 
 DAY_MS = 86_400_000
 WARN_MS = 30 * DAY_MS
@@ -79,7 +78,6 @@ class CertificateWatch:
                 await self.fetch()
             except Exception as error:  # noqa: BLE001 - its supervisor: tries again, stops nothing
                 self._log.error("certificates_not_watched", error=type(error).__name__)
-            heed_cancel()
             await self._pause()
 
     async def check(self) -> None:

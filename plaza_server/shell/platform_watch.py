@@ -28,7 +28,6 @@ from plaza_server.rules.outcomes import (
 )
 from plaza_server.shell.clock import Clock
 from tolling.clock import NS_PER_MS, NS_PER_S
-from tolling.ending import heed_cancel
 
 Report = Callable[[str, PlatformOutcome, int | None], None]
 """(platform, what a probe proved, its clock minus ours in ms)."""
@@ -121,7 +120,6 @@ class PlatformWatch:
             except Exception as error:  # noqa: BLE001 - the watch outlives one platform's fault
                 self._log.error("watch_broke", platform=name, error=type(error).__name__)
                 tested_ns = self._clock.at_ns()
-            heed_cancel()
             await asyncio.sleep(self._limits.tick_s)
 
     async def _look(self, name: str, tested_ns: int | None) -> bool:

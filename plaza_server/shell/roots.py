@@ -20,7 +20,6 @@ from plaza_server.shell.signing import SigningKey
 from plaza_server.store import receipt_log
 from tolling.alarms import AlarmCode
 from tolling.clock import ClockQuality
-from tolling.ending import heed_cancel
 from tolling.ids import PlazaId
 from tolling.roots import SignedRoot, root_bytes
 
@@ -83,7 +82,6 @@ class RootKeeper:
                 wait_s = await self.close_due()
                 await self._tell(None)
             except Exception as error:  # noqa: BLE001 - its supervisor: tries again, stops nothing
-                heed_cancel()
                 self._log.error("root_not_closed", error=type(error).__name__)
                 with contextlib.suppress(Exception):
                     # A store that takes no root may take no alarm either: the next try says both.

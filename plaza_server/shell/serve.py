@@ -32,7 +32,6 @@ from plaza_server.shell.roots import RootKeeper
 from plaza_server.shell.runner import PlazaRunner
 from plaza_server.shell.telemetry import Telemetry
 from plaza_server.store import GroupWriter, Store, open_store
-from tolling.ending import heed_cancel
 from tolling.errors import BadInputError
 from tolling.ids import BootId, PlazaId
 
@@ -251,7 +250,6 @@ async def _hear(telemetry: Telemetry | None) -> None:
             await telemetry.run()
         except Exception as error:  # noqa: BLE001 - its supervisor
             structlog.get_logger("plaza").error("telemetry_broke", error=type(error).__name__)
-            heed_cancel()
             await asyncio.sleep(TELEMETRY_PAUSE_S)
 
 

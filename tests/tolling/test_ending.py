@@ -63,6 +63,29 @@ async def test_nobody_who_may_go_on_is_ended() -> None:
     heed_cancel()
 
 
+@pytest.mark.asyncio
+async def test_a_failure_behind_a_finished_body_leaves_a_count() -> None:
+    """Why no supervisor of strange code heeds the count. Where this fails, Python has learnt."""
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        raise OSError
+
+    async def supervise() -> int:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(fail(), name="part")
+        except* OSError:
+            pass
+        task = asyncio.current_task()
+        assert task is not None
+        return task.cancelling()
+
+    async with asyncio.TaskGroup() as tasks:
+        run = tasks.create_task(supervise(), name="supervisor")
+    assert run.result() == 1
+
+
 def test_code_outside_a_task_is_left_alone() -> None:
     """A callback of the loop is nobody's task."""
 
