@@ -87,8 +87,14 @@ async def test_modules_on_one_line_share_its_bus() -> None:
     assert len(build(Heard(), {"barrier": table}).buses) == 1
 
 
-async def test_failing_driver_is_told_started_again_and_ends_no_other() -> None:
-    """A driver with a fault of its own is LOST and started again while the barrier goes on."""
+@pytest.mark.parametrize(
+    ("in_a_task", "error"), [(False, "RuntimeError"), (True, "ExceptionGroup")]
+)
+async def test_failing_driver_is_told_started_again_and_ends_no_other(
+    *, in_a_task: bool, error: str
+) -> None:
+    """A driver with a fault of its own is LOST and started again while the barrier goes on; also
+    where its TaskGroup leaves a cancellation in the count, as one that only waits does."""
 
     class Faulty:
         def __init__(self) -> None:
@@ -96,6 +102,12 @@ async def test_failing_driver_is_told_started_again_and_ends_no_other() -> None:
 
         async def run(self) -> None:
             self.starts += 1
+            if not in_a_task:
+                await self.fail()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.fail(), name="part")
+
+        async def fail(self) -> None:
             raise RuntimeError("a fault")
 
     heard, faulty = Heard(), Faulty()
@@ -107,9 +119,7 @@ async def test_failing_driver_is_told_started_again_and_ends_no_other() -> None:
             await subject.barrier.raise_boom()
     assert heard.faults[0][0] == Device.CAMERA
     assert (
-        HealthReport(
-            device=Device.CAMERA, health=Health.LOST, what="the driver failed: RuntimeError"
-        )
+        HealthReport(device=Device.CAMERA, health=Health.LOST, what=f"the driver failed: {error}")
         in heard.health
     )
 
