@@ -79,9 +79,9 @@ def _in_force(
         return None
     from_us = (arrived["utc_ms"] - seen.wall_base_ms) * 1_000
     until_us = (sealed["utc_ms"] - seen.wall_base_ms) * 1_000
-    first_us = _first_shown(shown[record.lane_id], from_us, until_us, body["toll_due_fen"])
-    if first_us is not None:
-        from_us, until_us = max(from_us, first_us - PRICED_US), first_us
+    first = _first_shown(shown[record.lane_id], from_us, until_us, body["toll_due_fen"])
+    if first is not None:
+        from_us, until_us = max(from_us, first[0] - PRICED_US), first[1]
     moments = {from_us, until_us}
     moments |= {t.from_us for t in seen.tariffs if t.from_us is not None}
     return frozenset(
@@ -94,14 +94,21 @@ def _in_force(
 
 def _first_shown(
     shown: list[tuple[int, str]], from_us: int, until_us: int, toll_fen: int
-) -> int | None:
-    """Return when a toll first stood on a lane's display while its vehicle was there."""
+) -> tuple[int, int] | None:
+    """Return when a toll first stood on a lane's display while its vehicle was there: from when on
+    it may have been sent there, and when it could be read. The two differ where the display was
+    dark or unplugged until then."""
     text = f"{toll_fen // 100}.{toll_fen % 100:02d}"
-    for at_us, said in shown[bisect_left(shown, (from_us, "")) :]:
+    for place in range(bisect_left(shown, (from_us, "")), len(shown)):
+        at_us, said = shown[place]
         if at_us > until_us:
             return None
         if text in said:
-            return at_us
+            sent_us = at_us
+            while place > 0 and not shown[place - 1][1]:
+                place -= 1
+                sent_us = shown[place][0]
+            return sent_us, at_us
     return None
 
 

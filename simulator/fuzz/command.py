@@ -20,11 +20,11 @@ from simulator.fuzz import excuses
 from simulator.fuzz.frozen import regression_text
 from simulator.fuzz.pairs import all_pairs
 from simulator.fuzz.plan import BadPicksError, Picks, plan, read_car_picks, read_fault_picks
-from simulator.fuzz.pool import WorkerLostError, cores, run_all
 from simulator.fuzz.report import Totals
 from simulator.fuzz.run import SeedJob, SeedResult, run_seed
 from simulator.fuzz.shrink import RUNS_MAX, SECONDS_MAX, command_of, shrink
 from simulator.fuzz.timeline import tell
+from simulator.pool import WorkerLostError, cores, run_all
 
 CANNOT_RUN = 2
 BROKEN = 1
@@ -206,7 +206,7 @@ def _run(work: Sequence[SeedJob], totals: Totals, options: _Options) -> None:
     if options.debug:
         results = (run_seed(job, debug=True) for job in work)
     else:
-        results = run_all(work, workers=options.workers)
+        results = run_all(work, run_seed, workers=options.workers)
     with _progress(len(work)) as advance:
         try:
             for result in results:

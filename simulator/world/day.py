@@ -157,22 +157,25 @@ def run_day(
     lanes: int,
     hours_ms: int,
     config: WorldConfig | None = None,
+    folder: Path | None = None,
     on_window: Callable[[int, int], None] = lambda world_ms, vehicles: None,
 ) -> DayResult:
     """Let *profile* come to so many lanes for a while, from 08:00 in Beijing, and judge it.
 
     Args:   hours_ms: how long vehicles come, ms of world time.
             config: everything else of the world; its vehicles are not used.
+            folder: the stores lie in a folder of this one for the run's time; None: of the
+            system's for temporary files.
             on_window: hears after each window how far it is: (world_ms, vehicles that left).
     """
     config = replace(config or WorldConfig(), lanes=lanes, vehicles=0, cars=())
-    with tempfile.TemporaryDirectory(prefix="toll-sim-day-") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="toll-sim-day-", dir=folder) as name:
+        stores = Path(name)
         # Nobody reads a day's trace.
         with (
-            closing(Shelf(folder)) as shelf,
+            closing(Shelf(stores)) as shelf,
             closing(build_world(seed, config, shelf=shelf, traced=False)) as world,
-            closing(Slices(world, folder / "debits.db")) as slices,
+            closing(Slices(world, stores / "debits.db")) as slices,
         ):
             return _run(world, profile, slices, hours_ms, on_window)
 

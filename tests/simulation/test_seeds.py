@@ -9,10 +9,10 @@ import pytest
 
 from simulator.fuzz.excuses import reason_of
 from simulator.fuzz.pairs import all_pairs
-from simulator.fuzz.pool import run_all
 from simulator.fuzz.report import Totals
-from simulator.fuzz.run import SeedJob
+from simulator.fuzz.run import SeedJob, run_seed
 from simulator.fuzz.shrink import command_of
+from simulator.pool import run_all
 
 pytestmark = [pytest.mark.seeds, pytest.mark.timeout(3600)]
 SEEDS = os.environ.get("TOLL_FUZZ_SEEDS", "1..200")
@@ -25,7 +25,7 @@ def totals() -> Totals:
     first, _, last = SEEDS.partition("..")
     jobs = [SeedJob(seed=seed) for seed in range(int(first), int(last or first) + 1)]
     sums = Totals()
-    for result in run_all(jobs, workers=WORKERS):
+    for result in run_all(jobs, run_seed, workers=WORKERS):
         sums.add(result)
     return sums
 

@@ -108,6 +108,24 @@ def test_the_version_in_force_at_the_first_display_counts() -> None:
     assert rules(late(), plant_log=(*road(), shown(22))) == set(), "the journal was slow"
 
 
+def welcome(at_s: float) -> Display:
+    """Return a display that works and shows no toll."""
+    return Display(at_us=int(at_s * S), lane=LaneId(LANE), lines=("欢迎光临",), green=False)
+
+
+def dark(at_s: float) -> Display:
+    """Return a display on which nothing can be read."""
+    return Display(at_us=int(at_s * S), lane=LaneId(LANE), lines=(), green=False)
+
+
+def test_a_display_that_was_dark_does_not_say_when_the_toll_was_priced() -> None:
+    """Priced while nobody could read it and before the change, the old price stays."""
+    assert rules(late(), plant_log=(*road(), dark(10), shown(30))) == set()
+    assert rules(late(), plant_log=(*road(), dark(19), dark(21), shown(30))) == set()
+    assert rules(late(), plant_log=(*road(), dark(26), shown(30))) == {"M1"}, "dark too late"
+    assert rules(late(), plant_log=(*road(), dark(10), welcome(24), shown(30))) == {"M1"}
+
+
 def test_a_version_before_its_time_is_found() -> None:
     """26 yuan before the new tariff is in force."""
     early = priced(version=2, toll_due_fen=2600, unpaid_reason="arrears")

@@ -1,4 +1,4 @@
-"""Many seeds in several processes, their results in the order of the seeds."""
+"""Many jobs of one kind in several processes, their results in the order of the jobs."""
 
 from __future__ import annotations
 
@@ -8,42 +8,51 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar
 
-from simulator.fuzz.run import SeedJob, SeedResult, run_seed
 from simulator.parent import end_with_parent
 
 AHEAD = 4
-"""Seeds begun per worker before the oldest is told: none idles because one seed is slow."""
+"""Jobs begun per worker before the oldest is told: none idles because one job is slow."""
 
 COLLECT_AFTER = (100_000, 10, 10)
-"""Thresholds of Python's collector of rings, in a process that runs seeds."""
+"""Thresholds of Python's collector of rings, in a process that runs worlds."""
+
+_Job = TypeVar("_Job")
+_Result = TypeVar("_Result")
 
 
 class WorkerLostError(RuntimeError):
     """A worker ended before it had answered: it was killed from outside, or had no memory left."""
 
 
-def run_all(jobs: Sequence[SeedJob], *, workers: int) -> Iterator[SeedResult]:
-    """Yield the result of every job, in their order.
+def run_all(
+    jobs: Sequence[_Job], work: Callable[[_Job], _Result], *, workers: int
+) -> Iterator[_Result]:
+    """Yield what *work* makes of every job, in their order.
 
     One worker is this process. Others are started afresh (spawn) and end when this process does.
     None of them is left once the iterator has ended, was closed, or an exception went through it:
     they are killed, which a process can neither miss nor put off, and waited for.
 
+    Args:   work: a module's function, so that other processes find it by its name; what it raises
+            is raised here.
     Raises: WorkerLostError: a worker ended early.
     """
     if workers <= 1 or len(jobs) <= 1:
         with collecting_rarely():
             for job in jobs:
-                yield run_seed(job)
+                yield work(job)
         return
-    yield from _in_processes(jobs, min(workers, len(jobs)))
+    yield from _in_processes(jobs, work, min(workers, len(jobs)))
 
 
-def _in_processes(jobs: Sequence[SeedJob], workers: int) -> Iterator[SeedResult]:
+def _in_processes(
+    jobs: Sequence[_Job], work: Callable[[_Job], _Result], workers: int
+) -> Iterator[_Result]:
     # A pipe to each, and this thread alone at all of them. A library's pool shares its queues and
     # their locks among the workers and reads them in a thread of its own: one that is killed while
     # it writes leaves that thread waiting for ever.
@@ -51,7 +60,7 @@ def _in_processes(jobs: Sequence[SeedJob], workers: int) -> Iterator[SeedResult]
     wires: list[Connection] = []
     try:
         for _ in range(workers):
-            wires.append(_hire(crew))
+            wires.append(_hire(crew, work))
         yield from _worked_off(jobs, wires)
     finally:
         for process in crew:
@@ -62,11 +71,13 @@ def _in_processes(jobs: Sequence[SeedJob], workers: int) -> Iterator[SeedResult]
             wire.close()
 
 
-def _hire(crew: list[BaseProcess]) -> Connection:
+def _hire(crew: list[BaseProcess], work: Callable[[Any], Any]) -> Connection:
     """Start one more worker of *crew*; return the pipe to it."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_work, args=(theirs, os.getpid()), name=f"seeds {len(crew) + 1}")
+    process = spawn.Process(
+        target=_work, args=(theirs, work, os.getpid()), name=f"worlds {len(crew) + 1}"
+    )
     process.start()
     crew.append(process)
     # The worker holds the only other end now, so that its death ends what is read here.
@@ -74,11 +85,11 @@ def _hire(crew: list[BaseProcess]) -> Connection:
     return ours
 
 
-def _worked_off(jobs: Sequence[SeedJob], wires: Sequence[Connection]) -> Iterator[SeedResult]:
+def _worked_off(jobs: Sequence[Any], wires: Sequence[Connection]) -> Iterator[Any]:
     """Yield the results in the order of the jobs, whichever is ready first."""
     idle = deque(wires)
     busy: dict[Connection, int] = {}
-    ready: dict[int, SeedResult] = {}
+    ready: dict[int, Any] = {}
     given = 0
     for place in range(len(jobs)):
         while place not in ready:
@@ -93,36 +104,35 @@ def _worked_off(jobs: Sequence[SeedJob], wires: Sequence[Connection]) -> Iterato
         yield ready.pop(place)
 
 
-def _give(wire: Connection, job: SeedJob) -> None:
+def _give(wire: Connection, job: object) -> None:
     try:
         wire.send(job)
     except OSError:
-        raise WorkerLostError("a worker ended before it was given a seed") from None
+        raise WorkerLostError("a worker ended before it was given its work") from None
 
 
-def _answer(wire: Connection) -> SeedResult:
+def _answer(wire: Connection) -> object:
     try:
         answer = wire.recv()
     except (EOFError, OSError):
-        raise WorkerLostError("a worker ended in the middle of a seed") from None
+        raise WorkerLostError("a worker ended in the middle of its work") from None
     if isinstance(answer, Exception):
         raise answer
-    assert isinstance(answer, SeedResult)
     return answer
 
 
-def _work(wire: Connection, parent_pid: int) -> None:
-    """Run the seeds that come along *wire*; all of a worker."""
+def _work(wire: Connection, work: Callable[[Any], object], parent_pid: int) -> None:
+    """Do the jobs that come along *wire*; all of a worker."""
     _begin_worker(parent_pid)
     while True:
         try:
             job = wire.recv()
         except EOFError:
             return
-        answer: SeedResult | Exception
+        answer: object
         try:
-            answer = run_seed(job)
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever asked for the seed
+            answer = work(job)
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever gave the job
             answer = error
         wire.send(answer)
 
