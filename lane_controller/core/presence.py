@@ -156,18 +156,18 @@ def go_under_boom(draft: Draft) -> bool:
             return False
         # The next vehicle in a queue may close up before this one is off loop 1: then no loop ever
         # tells that it has gone.
-    elif not on_loop_1 and _flickers_before_boom(state, draft.now_ns):
+    elif not on_loop_1 and _flickers(state, draft.now_ns):
         on_loop_1 = True
         draft.wake("loop_1_gap", PRESENCE_GAP_MS)
     _leave_window(draft, holds_loop_1=on_loop_1)
     return True
 
 
-def _flickers_before_boom(state: LaneState, now_ns: int) -> bool:
-    """Return whether loop 1 has lost the vehicle for less than a second before a boom that is not
-    up: it is chatter, for nobody has gone anywhere yet."""
+def _flickers(state: LaneState, now_ns: int) -> bool:
+    """Return whether loop 1 has lost the vehicle that comes onto loop 2 for less than a second: it
+    is chatter, for the shortest car covers both."""
     free_at = state.loop_1_free_at_ns
-    return state.boom is not Boom.UP and free_at is not None and now_ns - free_at < GAP_NS
+    return free_at is not None and now_ns - free_at < GAP_NS
 
 
 def _drove_into_boom(draft: Draft) -> bool:

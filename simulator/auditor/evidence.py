@@ -183,6 +183,16 @@ class Blind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Untold:
+    """A while in which neither curtain nor camera of a lane told one vehicle from the next: the
+    curtain's input lied, and the camera gave no plate of who was there."""
+
+    lane_id: str
+    from_us: int
+    until_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditedTariff:
     """One version of the tariff, as it was put into the plaza."""
 
@@ -235,6 +245,7 @@ class Evidence:
     """Lanes with a loop that saw vehicles of the lane beside, or none of its own: how many went
     through there nobody in the lane can know."""
     blind: tuple[Blind, ...] = ()
+    untold: tuple[Untold, ...] = ()
     tariffs: tuple[AuditedTariff, ...] = ()
     """Empty: prices are not judged."""
     tariffs_heard: tuple[tuple[str, int, int], ...] = ()

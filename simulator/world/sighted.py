@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simulator.auditor.evidence import AuditedTariff, Blind, Ordered
+from simulator.auditor.evidence import AuditedTariff, Blind, Ordered, Untold
 from simulator.models.device_faults import DeviceFault
 from simulator.world.clock import us
 from simulator.world.faults import ClockDrift, ClockJump, DeviceTroubleAt, LanePowerLoss, lane_name
 from simulator.world.world import World
+from tolling.inputs import Point
 
 US_PER_MS = 1_000
 UNREAD = frozenset(
@@ -23,6 +24,10 @@ UNREAD = frozenset(
     }
 )
 """Faults of a module whose points cannot be read meanwhile, or not in time."""
+CURTAIN_LIES = frozenset({DeviceFault.CUT_WIRE, DeviceFault.STUCK_0, DeviceFault.STUCK_1})
+NO_PLATE = frozenset({DeviceFault.SILENT, DeviceFault.SLOW, DeviceFault.UNREADABLE})
+AT_WINDOW_MS = 60_000
+"""So long before it drives on a vehicle may have come, and its plate not have been read."""
 
 
 def blind(world: World) -> Iterator[Blind]:
@@ -44,6 +49,33 @@ def blind(world: World) -> Iterator[Blind]:
 def _unread(lane_id: str, at_ms: int, for_ms: int | None) -> Blind:
     until_us = None if for_ms is None else (at_ms + for_ms) * US_PER_MS
     return Blind(lane_id=lane_id, from_us=at_ms * US_PER_MS, until_us=until_us, dead=False)
+
+
+def untold(world: World) -> Iterator[Untold]:
+    """Yield every while in which a lane's curtain lied and its camera had read no plate."""
+    troubles = [fault for fault in world.faults if isinstance(fault, DeviceTroubleAt)]
+    for fault in troubles:
+        trouble = fault.trouble
+        curtain = fault.device == "io" and trouble.where == Point.CURTAIN
+        if not curtain or trouble.kind not in CURTAIN_LIES:
+            continue
+        until_ms = _end_ms(fault)
+        if any(
+            other.device == "camera"
+            and other.lane_id == fault.lane_id
+            and other.trouble.kind in NO_PLATE
+            and other.at_ms <= until_ms
+            and fault.at_ms - AT_WINDOW_MS <= _end_ms(other)
+            for other in troubles
+        ):
+            from_us, until_us = fault.at_ms * US_PER_MS, until_ms * US_PER_MS
+            yield Untold(lane_id=fault.lane_id, from_us=from_us, until_us=until_us)
+
+
+def _end_ms(fault: DeviceTroubleAt) -> int:
+    """Return when a device works again; one that fails a few times does so within a minute."""
+    for_ms = fault.trouble.for_ms
+    return fault.at_ms + (AT_WINDOW_MS if for_ms is None else for_ms)
 
 
 def tariffs(world: World) -> Iterator[AuditedTariff]:

@@ -394,3 +394,9 @@ class Playbook:
         """Let the driver pay by phone at once."""
         self >> code(name)
         return self.answer(OrderState.PAID)
+
+
+def with_curtain() -> Playbook:
+    """Return an open lane with a light curtain under its boom."""
+    config = replace(CONFIG, under_boom=frozenset({Point.LOOP_2, Point.CURTAIN}))
+    return Playbook(config).open().read(curtain=OFF)

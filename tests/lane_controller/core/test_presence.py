@@ -19,10 +19,10 @@ from tests.lane_controller.core.playbook import (
     UNKNOWN,
     Playbook,
     code,
+    with_curtain,
 )
 from tests.lane_controller.core.scenes import TAG
 from tolling.alarms import AlarmCode
-from tolling.inputs import Point
 from tolling.messages import OperatorAction
 from tolling.orders import OrderState
 from tolling.pictures import PictureKind
@@ -47,33 +47,6 @@ def test_backed_out_before_paying_is_sealed_without_a_leg() -> None:
     assert not book.state.scanner_on
 
 
-def test_chatter_of_loop_1_is_one_presence() -> None:
-    """A loop that drops the vehicle for less than 1 s makes no second one."""
-    book = Playbook().open().arrive()
-    for _ in range(5):
-        book.read(loop_1=OFF).wait(600).read(loop_1=ON).wait(100)
-    assert book.phase is Phase.TENDER
-    assert not book.records
-
-
-def test_chatter_while_another_is_under_the_boom_is_no_tailgating() -> None:
-    """Loop 1 flickers under a car that waits behind one under the boom: it stays at the window."""
-    book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON, loop_1=OFF).wait(1000)
-    book.arrive().read(loop_1=OFF).wait(200).read(loop_1=ON).wait(2000)
-    assert book.phase is Phase.TENDER
-    assert not book.records
-
-
-def test_chatter_of_a_car_that_crept_onto_loop_2_is_no_violation() -> None:
-    """A car that stands on both loops and flickers on loop 1 may still pay."""
-    book = Playbook().open().arrive().read(loop_2=ON)
-    assert "crept" in book.passage.remarks
-    book.read(loop_1=OFF).wait(300).read(loop_1=ON)
-    assert (book.phase, book.stands(AlarmCode.VIOLATION)) == (Phase.TENDER, False)
-    book.pay()
-    assert book.state.leaving_phase is LeavingPhase.UNDER_BOOM
-
-
 def test_a_crept_car_that_goes_back_has_backed_out() -> None:
     """Loop 2 free again while loop 1 is held: it went backwards."""
     book = Playbook().open().arrive().read(loop_2=ON).read(loop_2=OFF).read(loop_1=OFF).wait(1000)
@@ -91,12 +64,6 @@ def test_running_through_is_a_violation_with_one_record() -> None:
         assert record.unpaid_reason is UnpaidReason.VIOLATION
         assert record.authorised_by is AuthorisedBy.NOBODY
         assert not book.stands(AlarmCode.VIOLATION)
-
-
-def with_curtain() -> Playbook:
-    """Return an open lane with a light curtain under its boom."""
-    config = replace(CONFIG, under_boom=frozenset({Point.LOOP_2, Point.CURTAIN}))
-    return Playbook(config).open().read(curtain=OFF)
 
 
 def test_a_runner_is_told_from_the_car_that_closes_up_behind_it() -> None:
@@ -460,20 +427,6 @@ def test_a_vehicle_at_the_window_keeps_its_release_when_loop_2_chatters() -> Non
     assert len(book.records) == 1
 
 
-def test_a_car_that_pays_while_loop_1_flickers_and_loop_2_is_cut_is_no_new_one() -> None:
-    """Nobody has left the window before the boom is up; it passes as who it is, asked once."""
-    book = Playbook().open().arrive() >> code()
-    book.read(loop_2=ON, loop_1=OFF).wait(100)
-    book.answer(OrderState.PAID).wait(50).read(loop_1=ON)
-    assert book.state.arriving is None
-    book.boom_up().wait(3000).read(loop_1=OFF).wait(1500)
-    assert not book.state.leaving_holds_loop_1
-    book.read(loop_2=OFF).wait(2000)
-    (record,) = book.records
-    assert record.legs
-    assert book.state.empty
-
-
 def test_readings_lost_for_a_moment_show_nobody_who_left_the_window() -> None:
     """Loop 2's wire was cut and is mended while the module restarts: the paid car stands at the
     window all the time, and passes later, once."""
@@ -516,30 +469,6 @@ def test_another_plate_read_while_readings_were_lost_tells_that_the_first_is_gon
     assert not book.state.arriving.released
 
 
-def test_chatter_of_loop_1_while_loop_2_lies_is_no_vehicle_that_has_left() -> None:
-    """Loop 2's wire was cut and mended, loop 1 flickered as it came back: nothing broke the
-    curtain, and the paid car stands there still."""
-    book = Playbook(replace(CONFIG, under_boom=frozenset({LOOP_2, CURTAIN}))).open()
-    book.read(curtain=OFF).arrive().pay().boom_up()
-    book.read(loop_2=ON).wait(8_000).read(loop_1=OFF, loop_2=OFF).wait(200).read(loop_1=ON)
-    book.wait(3_000)
-    assert book.phase is Phase.RELEASED
-    assert not book.records
-    book.read(loop_2=ON, curtain=ON, loop_1=OFF).wait(500).read(loop_2=OFF, curtain=OFF)
-    book.wait(1_000)
-    assert [record.end for record in book.records] == [PassageEnd.PASSED]
-
-
-def test_a_gap_of_loop_1_as_between_two_vehicles_tells_that_the_first_has_left() -> None:
-    """A third of a second between two on loop 1: the first is gone, whatever the curtain says."""
-    book = Playbook(replace(CONFIG, under_boom=frozenset({LOOP_2, CURTAIN}))).open()
-    book.read(curtain=OFF).arrive().pay().boom_up()
-    book.read(loop_2=ON).wait(500).read(loop_1=OFF).wait(300).read(loop_1=ON, loop_2=OFF)
-    book.wait(1_000)
-    assert [record.end for record in book.records] == [PassageEnd.PASSED]
-    assert book.phase is Phase.IDENTIFYING
-
-
 def test_a_curtain_that_is_cut_cannot_tell_whether_a_vehicle_has_left() -> None:
     """Curtain and loop 2 both lie: a person says who stands there, and nobody is asked twice."""
     book = Playbook(replace(CONFIG, under_boom=frozenset({LOOP_2, CURTAIN}))).open()
@@ -580,12 +509,3 @@ def test_nobody_goes_on_anothers_release_because_a_curtain_was_mended() -> None:
     assert book.phase is Phase.UNSURE
     book.wait(5_000)
     assert book.stands(AlarmCode.ASSIST)
-
-
-def test_loop_1_lost_for_a_moment_under_a_standing_vehicle_is_no_new_one() -> None:
-    """It holds both loops under the boom; a reading that comes back is no edge of another."""
-    book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON).wait(1_500)
-    book.read(loop_1=UNKNOWN, loop_2=UNKNOWN).wait(400).read(loop_1=ON, loop_2=ON)
-    assert book.state.arriving is None
-    book.wait(3_000).read(loop_1=OFF).wait(500).read(loop_2=OFF).wait(1_000)
-    assert [record.end for record in book.records] == [PassageEnd.PASSED]

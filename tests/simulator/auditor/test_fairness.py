@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simulator.auditor import DriverStory, audit
-from simulator.auditor.evidence import Blind, Restart
+from simulator.auditor.evidence import Blind, Restart, Untold
 from simulator.plant.events import (
     BoomMove,
     Contact,
@@ -112,6 +112,28 @@ def test_one_that_no_loop_told_from_the_one_before_need_not_be_recorded() -> Non
         )
         log = tuple(sorted((*first, *follower), key=lambda entry: entry.at_us))
         assert ("B2" in rules(plant_log=log)) is broken
+
+
+def test_one_close_behind_where_curtain_and_camera_told_nothing_need_not_be_recorded() -> None:
+    """Loop 1 alone lost the first for less than a second; with either of the two a lane knows."""
+    first = tuple(
+        replace(entry, vehicle_id=VehicleId(1)) if isinstance(entry, PlantEdge) else entry
+        for entry in road(lower_s=30.0)
+    )
+    through = next(entry for entry in first if isinstance(entry, Passage))
+    for gap_s in (0.8, 1.2):
+        follower = (
+            own_edge(9 + gap_s, What.LOOP_1, True, 2),
+            own_edge(20, What.LOOP_2, True, 2),
+            own_edge(21, What.LOOP_1, False, 2),
+            own_edge(22, What.LOOP_2, False, 2),
+            replace(through, vehicle_id=VehicleId(2), nose_us=20 * S, tail_us=22 * S),
+        )
+        log = tuple(sorted((*first, *follower), key=lambda entry: entry.at_us))
+        for lane, from_s, until_s in ((LANE, 7, 9), (LANE, 12, 30), ("002", 7, 9)):
+            untold = Untold(lane_id=lane, from_us=from_s * S, until_us=until_s * S)
+            known = gap_s > 1 or (lane, from_s) != (LANE, 7)
+            assert ("B2" in rules(plant_log=log, untold=(untold,))) is known
 
 
 def test_a_presence_the_lane_gave_up_after_a_start_is_good_for_one_lower() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from simulator.canaries.worlds import display_gone, tariff_of_tomorrow, world
@@ -17,6 +19,7 @@ from simulator.world.faults import (
     lane_name,
 )
 from simulator.world.world import World
+from tolling.ids import LaneId
 
 pytestmark = pytest.mark.simulation
 LANE = lane_ids(1)[0]
@@ -87,3 +90,34 @@ def test_an_order_is_told_with_its_passage_and_who_stood_there() -> None:
     order, *_ = sighted.ordered(ran(config))
     assert (order.lane_id, order.vehicle_id) == (LANE, 1)
     assert str(order.passage_id).endswith("1")
+
+
+@pytest.mark.parametrize(
+    ("lane", "from_ms", "kind", "found"),
+    [
+        (LANE, 9_000, DeviceFault.SILENT, [(40, 48)]),
+        (LANE, 0, DeviceFault.SILENT, [(40, 48)]),
+        (LANE, 49_000, DeviceFault.SILENT, []),
+        (LANE, 9_000, DeviceFault.MISREAD, []),
+        (lane_ids(2)[1], 9_000, DeviceFault.SILENT, []),
+    ],
+    ids=str,
+)
+def test_nothing_tells_vehicles_apart_while_the_curtain_lies_and_the_camera_is_silent(
+    lane: LaneId, from_ms: int, kind: DeviceFault, found: list[tuple[int, int]]
+) -> None:
+    """Both of one lane, and the camera when whoever drives then may have come."""
+    cut = DeviceTrouble(kind=DeviceFault.CUT_WIRE, where="curtain", for_ms=8_000)
+    told = (
+        DeviceTroubleAt(at_ms=40_000, lane_id=LANE, device="io", trouble=cut),
+        DeviceTroubleAt(
+            at_ms=from_ms,
+            lane_id=lane,
+            device="camera",
+            trouble=DeviceTrouble(kind=kind, for_ms=15_000),
+        ),
+    )
+    with closing(build_world(1, WorldConfig(lanes=2, vehicles=0, faults=told))) as subject:
+        assert [
+            (each.from_us // S, each.until_us // S) for each in sighted.untold(subject)
+        ] == found
