@@ -16,7 +16,16 @@ from enum import StrEnum
 from operator import attrgetter
 
 from lane_controller.core import commands as cmd
-from lane_controller.core import conditions, identify, interlock, outage, paying, people, presence
+from lane_controller.core import (
+    conditions,
+    identify,
+    interlock,
+    outage,
+    paying,
+    people,
+    presence,
+    signs,
+)
 from lane_controller.core.draft import Draft
 from lane_controller.core.events import Event, FaultCaught, OperatorActed, Wakeup
 from lane_controller.core.states import LaneConfig, LaneMode, LaneState
@@ -53,8 +62,8 @@ JOINT_RULES: tuple[Rule, ...] = (
     conditions.phone_money_follows,
     conditions.close_when_empty,
     conditions.canopy_follows,
-    presence.lamp_follows,
-    presence.idle_picture,
+    signs.lamp_follows,
+    signs.idle_picture,
     *SAFETY_RULES,
 )
 

@@ -18,6 +18,8 @@ s."""
 BETWEEN_VEHICLES_MS_MIN = 300
 """Loop 1 free for so long lies between two vehicles, 1 m apart at 3 m/s; shorter it may be chatter
 of one that stands, seen at two or three polls in a row."""
+LOOP_2_HOLD_MS_MIN = 300
+"""Nobody runs over loop 2 sooner: 2 m of motorcycle, 1 m of loop, 10 m/s. Shorter it is chatter."""
 LOOP_2_PASS_MS_MIN = 500
 """No vehicle is off loop 2 again sooner: 4 m at 28 km/h, and it starts from rest."""
 CLEAR_BEFORE_LOWER_MS = 1_000

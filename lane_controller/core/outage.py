@@ -80,7 +80,7 @@ def _stands_still(draft: Draft) -> bool:
 
 def _doubt_arriving(draft: Draft, remark: str, *, still: bool) -> None:
     in_doubt = draft.state.phase is Phase.UNSURE
-    draft.put_passage(phase=Phase.UNSURE, under_seen=False)
+    draft.put_passage(phase=Phase.UNSURE, under_seen=False, under_held=False)
     draft.remark(remark)
     if not still and not in_doubt:
         # It was on its way when last seen: whoever stands there now may be the next one.

@@ -10,7 +10,7 @@ backed_out when both loops are free for 1 s and loop 2 was never occupied.
 from __future__ import annotations
 
 from lane_controller.core import commands as cmd
-from lane_controller.core import coupons, early, identify
+from lane_controller.core import coupons, early, identify, under_boom
 from lane_controller.core.draft import Draft
 from lane_controller.core.events import InputChanged, PlateRead, TagRead
 from lane_controller.core.limits import (
@@ -21,7 +21,6 @@ from lane_controller.core.limits import (
 )
 from lane_controller.core.sealing import seal
 from lane_controller.core.states import (
-    Boom,
     EtcPhase,
     LaneMode,
     LaneState,
@@ -34,7 +33,6 @@ from tolling.clock import NS_PER_MS
 from tolling.evolve import evolve
 from tolling.ids import make_passage_id
 from tolling.inputs import Point, Reading
-from tolling.pictures import DisplayPicture, PictureKind
 from tolling.records import PassageEnd
 from tolling.vehicles import Plate, may_be_same_plate
 
@@ -58,7 +56,7 @@ UNAUTHORISED = "a vehicle goes through without authorisation"
 
 
 def loop_changed(draft: Draft) -> None:
-    """Keep the moments of loop 1's edges; the joint rules read them."""
+    """Keep the moments of the loops' edges; the joint rules read them."""
     fact = draft.event.fact
     assert isinstance(fact, InputChanged)
     state = draft.state
@@ -66,6 +64,8 @@ def loop_changed(draft: Draft) -> None:
         # A reading that is lost shows nobody: inputs lost for long doubt the vehicle themselves.
         followed = state.leaving_followed or state.leaving_left_window
         draft.put(leaving_left_window=True, leaving_followed=followed)
+    if fact.point is Point.LOOP_2:
+        under_boom.loop_2_changed(draft, fact.reading)
     if fact.point is not Point.LOOP_1:
         return
     if fact.reading is Reading.OFF:
@@ -152,7 +152,7 @@ def go_under_boom(draft: Draft) -> bool:
         if on_loop_1 and not passage.crept:
             draft.put_passage(crept=True)
             draft.remark("crept")
-        if not _drove_into_boom(draft):
+        if not under_boom.drove_into_boom(draft):
             return False
         # The next vehicle in a queue may close up before this one is off loop 1: then no loop ever
         # tells that it has gone.
@@ -168,14 +168,6 @@ def _flickers(state: LaneState, now_ns: int) -> bool:
     is chatter, for the shortest car covers both."""
     free_at = state.loop_1_free_at_ns
     return free_at is not None and now_ns - free_at < GAP_NS
-
-
-def _drove_into_boom(draft: Draft) -> bool:
-    """Return whether the curtain is broken just now: nobody stands there who is still to pay."""
-    fact = draft.event.fact
-    if not isinstance(fact, InputChanged) or fact.point is not Point.CURTAIN:
-        return False
-    return fact.reading is Reading.ON and Point.CURTAIN in draft.state.config.under_boom
 
 
 def _leave_window(draft: Draft, *, holds_loop_1: bool) -> None:
@@ -196,10 +188,10 @@ def _leave_window(draft: Draft, *, holds_loop_1: bool) -> None:
         leaving=passage,
         leaving_phase=LeavingPhase.UNDER_BOOM,
         leaving_holds_loop_1=holds_loop_1,
-        leaving_left_window=not holds_loop_1 or _drove_into_boom(draft),
+        leaving_left_window=not holds_loop_1 or under_boom.drove_into_boom(draft),
         leaving_since_ns=draft.now_ns,
         leaving_followed=False,
-        leaving_curtain_blind=_curtain_broken(draft),
+        leaving_curtain_blind=under_boom.curtain_broken(draft),
         arriving=None,
         loop_1_on_at_ns=draft.state.loop_1_on_at_ns if another else None,
     )
@@ -212,7 +204,7 @@ def follow_under_boom(draft: Draft) -> bool:
     not be off loop 1 before the next one takes that. So close behind that loop 2 stayed held it may
     have, and another plate at the window tells."""
     state = draft.state
-    if state.arriving is None or state.leaving is None or not _drove_into_boom(draft):
+    if state.arriving is None or state.leaving is None or not under_boom.drove_into_boom(draft):
         return False
     if not state.arriving.crept:
         # Loop 2 was not free between the two: the first one's trailer, or the second.
@@ -299,12 +291,7 @@ def _curtain_cannot_tell(draft: Draft) -> bool:
     It is dirty or cut where it is broken now. So it was where it was broken before the vehicle came
     and is not any more: the vehicle broke it unseen, or did not.
     """
-    return draft.state.leaving_curtain_blind or _curtain_broken(draft)
-
-
-def _curtain_broken(draft: Draft) -> bool:
-    under = draft.state.config.under_boom
-    return Point.CURTAIN in under and draft.state.reading(Point.CURTAIN).occupied
+    return draft.state.leaving_curtain_blind or under_boom.curtain_broken(draft)
 
 
 def _never_left(draft: Draft) -> None:
@@ -362,15 +349,20 @@ def watch_window(draft: Draft) -> bool:
     fact = draft.event.fact
     if passage is None or not isinstance(fact, InputChanged):
         return False
+    if under_boom.drove_into_boom(draft) and not passage.under_held:
+        draft.put_passage(under_held=True)
     if fact.point not in (Point.LOOP_1, Point.LOOP_2):
         return False
     loop_1 = state.reading(Point.LOOP_1)
     if loop_1 is Reading.ON:
         _still_there(draft)
-    elif _on_loop_2(draft) and not passage.under_seen:
-        draft.put_passage(under_seen=True)
-        if not passage.released and state.leaving is None:
-            draft.alarm(AlarmCode.VIOLATION, "", UNAUTHORISED)
+    elif _on_loop_2(draft):
+        if not passage.under_seen:
+            draft.put_passage(under_seen=True)
+            if not passage.released and state.leaving is None:
+                draft.alarm(AlarmCode.VIOLATION, "", UNAUTHORISED)
+    elif passage.under_seen and not passage.under_held:
+        draft.put_passage(under_held=under_boom.went_over_loop_2(draft))
     if loop_1 is not Reading.OFF:
         draft.no_wake("presence")
     elif fact.point is Point.LOOP_1 or _second_is_over(draft):
@@ -388,7 +380,7 @@ def _second_is_over(draft: Draft) -> bool:
 def _still_there(draft: Draft) -> None:
     if not draft.passage.under_seen:
         return
-    draft.put_passage(under_seen=False, maybe_followed=True)
+    draft.put_passage(under_seen=False, under_held=False, maybe_followed=True)
     leaving = draft.state.leaving
     if leaving is None or leaving.released:
         draft.clear(AlarmCode.VIOLATION)
@@ -504,7 +496,10 @@ def presence_gone(draft: Draft) -> None:
     if state.arriving is None or state.reading(Point.LOOP_1) is not Reading.OFF:
         return
     loop_2 = state.reading(Point.LOOP_2)
-    if _on_loop_2(draft) or (loop_2 is Reading.OFF and draft.passage.under_seen):
+    if loop_2 is Reading.ON and not draft.passage.released and under_boom.hold_left_ms(draft) > 0:
+        draft.wake("presence", under_boom.hold_left_ms(draft))  # So far it may be chatter.
+        return
+    if _on_loop_2(draft) or (loop_2 is Reading.OFF and draft.passage.under_held):
         if state.leaving is not None:
             _follow_close(draft)
         else:
@@ -527,6 +522,8 @@ def leave_backwards(draft: Draft, end: PassageEnd) -> None:
     _hand_over_orders(draft)
     passage = draft.passage
     draft.put(arriving=None, lower_armed=draft.state.lower_armed or passage.released)
+    if draft.state.leaving is None:
+        draft.clear(AlarmCode.VIOLATION)
     draft.note(end.value)
     seal(draft, passage, end)
     _window_empty(draft)
@@ -560,32 +557,6 @@ def _window_empty(draft: Draft) -> None:
         draft.clear(code)
     draft.clear(AlarmCode.TARIFF_GAP)
     draft.clear(AlarmCode.LOOP_STUCK, Point.LOOP_1.value)
-
-
-def idle_picture(draft: Draft) -> bool:
-    """With nobody in the lane the display says whether it is open."""
-    state = draft.state
-    if not state.empty:
-        return False
-    kind = PictureKind.WELCOME if state.canopy_green else PictureKind.CLOSED
-    picture = DisplayPicture(kind=kind)
-    if state.picture == picture:
-        return False
-    draft.show(picture)
-    return True
-
-
-def lamp_follows(draft: Draft) -> bool:
-    """The pass lamp is green only with the boom up and an authorised vehicle before it.
-
-    It goes red as that vehicle comes under the boom: the next one already looks at it.
-    """
-    state = draft.state
-    green = state.boom is Boom.UP and state.phase is Phase.RELEASED
-    if green is state.lane_green:
-        return False
-    draft.lamp(green)
-    return True
 
 
 def window_stuck(draft: Draft) -> None:

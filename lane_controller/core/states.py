@@ -240,7 +240,9 @@ class Passage:
     crept: bool = False
     """Loop 2 was touched before release."""
     under_seen: bool = False
-    """Since the vehicle left loop 1, something was on loop 2: it went on, not back."""
+    """Since the vehicle left loop 1, something was on loop 2."""
+    under_held: bool = False
+    """And held it as a vehicle does, or the curtain was broken: it went on, not back."""
     maybe_followed: bool = False
     """It was seen so, and then loop 1 was held again within a second, or the curtain was broken
     once more: it stands there still, or the next one close behind does."""
@@ -359,6 +361,10 @@ class LaneState:
     """The last reading of each point that was one, also from before a start or a loss."""
     loop_1_free_at_ns: int | None = None
     loop_1_on_at_ns: int | None = None
+    loop_2_on_at_ns: int | None = None
+    """Since when loop 2 is held, as far as it was read; None while it is free."""
+    loop_2_held_ns: int = 0
+    """How long it was held last."""
     loop_1_lost_at_ns: int | None = None
     """Since when loop 1 cannot be read; None while it can."""
     still_when_lost: bool = False

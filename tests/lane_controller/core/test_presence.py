@@ -55,7 +55,7 @@ def test_a_crept_car_that_goes_back_has_backed_out() -> None:
 
 def test_running_through_is_a_violation_with_one_record() -> None:
     """A car that never paid drives through, fast or slow: alarm, record, boom may come down."""
-    for slow_ms in (100, 3000):
+    for slow_ms in (300, 3000):
         book = Playbook().open().arrive().read(loop_2=ON, loop_1=OFF)
         assert book.stands(AlarmCode.VIOLATION)
         book.wait(slow_ms).read(loop_2=OFF).wait(2000)

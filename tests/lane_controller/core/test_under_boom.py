@@ -1,0 +1,65 @@
+"""Loop 2 and the curtain: who went under a boom that is down, and what is chatter."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lane_controller.core.playbook import OFF, ON, UNKNOWN, Playbook, with_curtain
+from tolling.alarms import AlarmCode
+from tolling.records import PassageEnd, UnpaidReason
+
+
+@pytest.mark.parametrize("first_ms", [100, 400, 950])
+def test_chatter_of_loop_2_behind_one_that_backed_out_is_no_runner(first_ms: int) -> None:
+    """No vehicle holds loop 2 for so short: nobody went through, whenever it begins to flicker."""
+    book = Playbook().open().arrive().read(loop_1=OFF).wait(first_ms)
+    for _ in range(9):
+        book.read(loop_2=ON).wait(150).read(loop_2=OFF).wait(120)
+    book.wait(1000)
+    (record,) = book.records
+    assert record.end is PassageEnd.BACKED_OUT
+    assert not book.stands(AlarmCode.VIOLATION)
+    assert book.state.empty
+
+
+def test_a_runner_that_flickers_on_loop_2_at_its_end_has_run_through() -> None:
+    """It held loop 2 for long enough before."""
+    book = Playbook().open().arrive().read(loop_2=ON).wait(200).read(loop_1=OFF).wait(300)
+    book.read(loop_2=OFF).wait(50).read(loop_2=ON).wait(100).read(loop_2=OFF).wait(1000)
+    (record,) = book.records
+    assert (record.end, record.unpaid_reason) == (PassageEnd.PASSED, UnpaidReason.VIOLATION)
+
+
+def test_a_runner_whose_loop_2_cannot_be_read_for_a_moment_has_run_through() -> None:
+    """It is held from the first reading on, also from before the loss."""
+    book = Playbook().open().arrive().read(loop_2=ON).wait(200).read(loop_1=OFF, loop_2=UNKNOWN)
+    book.wait(50).read(loop_2=ON).wait(100).read(loop_2=OFF).wait(1000)
+    (record,) = book.records
+    assert record.end is PassageEnd.PASSED
+
+
+def test_no_runner_is_seen_where_the_curtain_was_never_broken() -> None:
+    """Loop 2 flickers as slowly as it likes behind one that backed out."""
+    book = with_curtain().arrive().read(loop_1=OFF).wait(100)
+    book.read(loop_2=ON).wait(500).read(loop_2=OFF).wait(1000)
+    (record,) = book.records
+    assert record.end is PassageEnd.BACKED_OUT
+    assert not book.stands(AlarmCode.VIOLATION)
+
+
+def test_one_that_breaks_the_curtain_while_loop_2_flickers_has_run_through() -> None:
+    """Loop 2 reads free just as it does."""
+    book = with_curtain().arrive().read(loop_2=ON).wait(100).read(loop_2=OFF).wait(100)
+    book.read(curtain=ON).wait(50).read(loop_2=ON).wait(50).read(loop_1=OFF).wait(100)
+    book.read(loop_2=OFF).wait(300).read(curtain=OFF).wait(1000)
+    (record,) = book.records
+    assert (record.end, record.unpaid_reason) == (PassageEnd.PASSED, UnpaidReason.VIOLATION)
+
+
+def test_where_the_curtain_cannot_tell_a_runner_is_told_by_its_time_on_loop_2() -> None:
+    """The curtain is broken all the time: 100 ms are chatter, 400 ms are a vehicle."""
+    for held_ms, end in ((100, PassageEnd.BACKED_OUT), (400, PassageEnd.PASSED)):
+        book = with_curtain().read(curtain=ON).arrive().read(loop_1=OFF).wait(100)
+        book.read(loop_2=ON).wait(held_ms).read(loop_2=OFF).wait(1000)
+        (record,) = book.records
+        assert record.end is end
