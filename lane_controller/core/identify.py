@@ -52,6 +52,9 @@ def plate_early(draft: Draft) -> None:
     assert isinstance(fact, PlateRead)
     before = draft.state.leaving
     if fact.plate is None:
+        if before is not None and draft.state.leaving_followed:
+            # Whose plate was read may have followed through, and another stand there now.
+            draft.put(early_plate=None)
         return
     if before is not None and before.plate_read == fact.plate:
         return  # The camera speaks once more of the vehicle under the boom.

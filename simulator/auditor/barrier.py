@@ -248,7 +248,8 @@ def b3_quiet_start(seen: Evidence) -> Iterator[str]:
     """No lower after a start before a presence has ended; a raise only for a vehicle that is
     there. A presence that ended while nobody watched is ended all the same: its lower is owed. So
     is one the lane gave up, because nobody said that the vehicle was the same: no loop shows that,
-    its record does, and each such record is good for one lower."""
+    its record does, and each such record is good for one lower, and one more for each time the boom
+    was raised again meanwhile."""
     given_up = Counter(
         record.lane_id
         for record, body in bodies(seen.lane_records)
@@ -256,11 +257,11 @@ def b3_quiet_start(seen: Evidence) -> Iterator[str]:
     )
     for lane, entries in _lanes(seen):
         starts = sorted(r.at_us for r in seen.restarts if r.lane_id == lane)
-        quiet, owed, detectors = False, False, _Detectors()
+        quiet, owed, down, detectors = False, False, False, _Detectors()
         for entry in entries:
             while starts and entry.at_us >= starts[0]:
                 starts.pop(0)
-                quiet = not owed
+                quiet, down = not owed, False
             if isinstance(entry, PlantEdge):
                 detectors.take(entry)
                 if entry.what in PRESENT and not entry.on:
@@ -269,8 +270,12 @@ def b3_quiet_start(seen: Evidence) -> Iterator[str]:
                 owed = False
             elif quiet and _pulse(entry, Output.LOWER) and given_up[lane] > 0:
                 given_up[lane] -= 1
+                down = True
             elif quiet and _pulse(entry, Output.LOWER):
                 yield f"lane {lane}: lowered at {entry.at_us} us right after a start"
+            elif down and _pulse(entry, Output.RAISE):
+                given_up[lane] += 1
+                down = False
             elif quiet and _pulse(entry, Output.RAISE) and not detectors.present(entry.at_us):
                 yield f"lane {lane}: raised at {entry.at_us} us right after a start"
 

@@ -119,6 +119,9 @@ def _m1_drivers(seen: Evidence) -> Iterator[str]:
             if kind == "phone":
                 paid -= sum(stuck[driver.vehicle_id] for driver in group)
             claimed = sum(applied[driver.plate or ""][kind] for driver in group)
+            if kind == "cash" and claimed != paid:
+                # Whoever backs out is handed his cash at the window.
+                paid -= sum(driver.cash_fen for driver in group if driver.backed_out)
             lanes = {driver.lane_id for driver in group}
             if paid != claimed and not any(nameless[lane, kind, paid - claimed] for lane in lanes):
                 who = ", ".join(str(driver.vehicle_id) for driver in group)

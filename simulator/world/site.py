@@ -402,11 +402,20 @@ class Site:
     ) -> None:
         deliveries = lane.models.scanner.present(data, self._heap.now_ns, twice=twice)
         ports = lane.process.ports
+        lane_id = self._aboard[vehicle_id].car.lane_id
         for delivery in deliveries:
             code = delivery.data.removesuffix(lane.models.scanner.suffix)
             self._phones.delivered(vehicle_id, code)
+            self._heap.schedule(delivery.at_ns, partial(self._delivered, lane_id, code))
             if ports is not None:
                 ports.scan_comes(delivery)
+
+    def _delivered(self, lane_id: LaneId, code: bytes) -> None:
+        """A scanner that is slow tells of a code when its owner may have gone: whoever is before
+        it by then has held it up, as far as anybody in the lane can know."""
+        here = [each for each in self.plant.vehicles(lane_id) if self._aboard[each].seen]
+        if here:
+            self._phones.delivered(int(here[-1]), code)
 
     def _wake(self, aboard: _Aboard, wake: Wake) -> None:
         self._timer_no += 1

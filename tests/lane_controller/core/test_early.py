@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from lane_controller.core import early as subject
 from lane_controller.core import events as ev
 from lane_controller.core.limits import PRESENCE_GAP_MS
 from tests.lane_controller.core.playbook import (
-    CONFIG,
-    CURTAIN,
-    LOOP_2,
     OFF,
     ON,
     PLATE,
     UNKNOWN,
-    Playbook,
+    with_curtain,
 )
 from tolling.messages import OperatorAction
 from tolling.vehicles import Plate
 
 OTHER = Plate(text="沪A88888")
-
-
-def with_curtain() -> Playbook:
-    """Return an open lane with a light curtain under its boom."""
-    config = replace(CONFIG, under_boom=frozenset({LOOP_2, CURTAIN}))
-    return Playbook(config).open().read(curtain=OFF)
 
 
 def test_a_second_unwatched_is_the_gap_of_a_presence() -> None:
@@ -57,3 +46,23 @@ def test_the_plate_of_one_that_followed_without_a_gap_is_not_the_next_ones() -> 
     book.read(loop_2=OFF).wait(200).read(loop_1=ON).wait(1500)
     assert len(book.records) == 1
     assert book.passage.plate is None
+
+
+def followed_to(plate: Plate | None) -> Plate | None:
+    """Return the plate of whoever holds loop 1 at last: the first paid and had none, a second
+    drove after it as close as its trailer, and the camera then read *plate*."""
+    book = with_curtain().read(loop_1=ON).wait(2_000).act(OperatorAction.SET_ENTRY, text="E1")
+    book.told().pay().boom_up().read(loop_2=ON).wait(300).read(curtain=ON).wait(500)
+    _ = book.read(loop_1=OFF).wait(500).read(loop_1=ON) >> ev.PlateRead(plate=OTHER)
+    book.wait(300).read(curtain=OFF).wait(200).read(loop_2=OFF).wait(800).read(loop_2=ON)
+    _ = book.wait(3_000).read(loop_2=OFF).wait(500) >> ev.PlateRead(plate=plate)
+    book.wait(600)
+    assert len(book.records) == 1
+    return book.passage.plate
+
+
+def test_a_plate_read_early_is_nobodys_where_the_camera_then_sees_one_without() -> None:
+    """The second may be through, and the third, whose plate cannot be read, be at the window: he is
+    not asked for the second's toll. Where the camera says nothing more it is the second."""
+    assert followed_to(None) is None
+    assert followed_to(OTHER) == OTHER

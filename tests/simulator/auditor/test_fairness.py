@@ -33,6 +33,9 @@ OTHER = DriverStory(
 )
 
 
+TAG = {"tender": "etc", "amount_fen": 2500, "provider_txn_id": "t-1"}
+
+
 def rules(**changes: object) -> set[str]:
     """Return the rules a changed clean run breaks."""
     return {finding.rule for finding in audit(clean_run(**changes)).findings}
@@ -46,6 +49,18 @@ def test_a_code_of_another_drivers_wallet_pays_for_the_one_who_held_it_up() -> N
     mixed = {"drivers": drivers, "plaza_records": records, "lane_records": records}
     assert "M1" in rules(**mixed)
     assert "M1" not in rules(**mixed, borrowed=((2, 1),))
+
+
+def test_cash_of_one_who_backs_out_was_handed_back() -> None:
+    """No record applies it then; of one who drove through it is missing."""
+    driver = replace(clean_run().drivers[0], phone_fen=0, etc_fen=2500, cash_fen=800)
+    first = body(end="left_during_outage", legs=[TAG])
+    records = chain(first, body(legs=[], unpaid_reason="backed_out", end="backed_out"))
+    run = {"plaza_records": records, "lane_records": records, "trades": ()}
+    for backed_out in (False, True):
+        drivers = (replace(driver, backed_out=backed_out),)
+        told = " ".join(f.what for f in audit(clean_run(**run, drivers=drivers)).findings)
+        assert ("vehicle 1: paid 800 by cash" in told) is not backed_out
 
 
 def test_a_refund_the_platform_refuses_for_good_is_a_persons() -> None:
@@ -147,6 +162,10 @@ def test_a_presence_the_lane_gave_up_after_a_start_is_good_for_one_lower() -> No
     assert "B3" not in rules(**run)
     twice = (*log, *pulse(95, Output.LOWER, Heading.DOWN))
     assert "B3" in rules(**(run | {"plant_log": twice}))
+    raised = (*log, *pulse(90, Output.RAISE, Heading.UP), *pulse(95, Output.LOWER, Heading.DOWN))
+    assert "B3" not in rules(**(run | {"plant_log": raised})), "raised for safety, down once more"
+    again = (*raised, *pulse(99, Output.LOWER, Heading.DOWN))
+    assert "B3" in rules(**(run | {"plant_log": again}))
 
 
 def test_a_lane_whose_loops_lied_is_not_counted() -> None:
