@@ -84,6 +84,8 @@ class AuditedTransfer:
     kind: str
     """``posted``, ``pending``, ``post`` or ``void``; the last two name a pending one."""
     pending_id: str | None
+    out_trade_no: str | None = None
+    """The order it is about; None for cash, tags and coupons."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,3 +267,5 @@ class Evidence:
     coupon_rows: tuple[CouponRow, ...] = ()
     debits: tuple[AuditedDebit, ...] = ()
     etc_dues: tuple[EtcDueRow, ...] = ()
+    unread: frozenset[tuple[str, int, int]] = frozenset()
+    """(lane, epoch, seq) of records the plaza keeps in quarantine: it has not read them yet."""

@@ -12,6 +12,7 @@ from simulator.auditor.alike import alike
 from simulator.auditor.coupons import m1_coupons
 from simulator.auditor.debits import alone, m1_debits, owed_by_plate
 from simulator.auditor.evidence import AuditedRecord, DriverStory, Evidence, Tapped
+from simulator.auditor.ledger import m5_rest
 from simulator.auditor.prices import m1_prices
 from simulator.auditor.twice import m1_twice
 
@@ -244,8 +245,9 @@ def _m4_shown(seen: Evidence) -> Iterator[str]:
 
 def m5_ledger(seen: Evidence) -> Iterator[str]:
     """A transfer moves one amount once; a pending one is posted or voided at most once; what is
-    owed is what orders and claims say."""
+    owed is what orders and claims say; what was captured rests where records put it."""
     yield from _m5_accounts(seen)
+    yield from m5_rest(seen, bodies(seen.plaza_records))
     pending = {t.transfer_id: t for t in seen.transfers if t.kind == "pending"}
     ended: Counter[str] = Counter()
     for transfer in seen.transfers:

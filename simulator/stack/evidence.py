@@ -65,13 +65,14 @@ _ORDERS = (
     " ORDER BY out_trade_no"
 )
 _TRANSFERS = (
-    "SELECT transfer_id, debit, credit, amount_fen, kind, pending_id FROM transfers"
+    "SELECT transfer_id, debit, credit, amount_fen, kind, pending_id, out_trade_no FROM transfers"
     " ORDER BY transfer_id"
 )
 _CLAIMS = "SELECT claim_id, out_trade_no, amount_fen, state FROM claims ORDER BY claim_id"
 
 _COUPONS = "SELECT coupon_no, state FROM coupons ORDER BY coupon_no"
 _ETC_DUES = "SELECT passage_id, amount_fen, state FROM etc_dues ORDER BY passage_id"
+_UNREAD = "SELECT lane_id, epoch, seq FROM quarantine WHERE released_ms IS NULL"
 _ALARMS = "SELECT code, subject, what, raised_ms, cleared_ms FROM alarms ORDER BY alarm_no"
 
 Store = Path | str
@@ -157,6 +158,9 @@ def gather(
         coupon_rows=tuple(CouponRow(**row) for row in rows(plaza_store, _COUPONS)),
         debits=outside.debits,
         etc_dues=tuple(EtcDueRow(**row) for row in rows(plaza_store, _ETC_DUES)),
+        unread=frozenset(
+            (row["lane_id"], row["epoch"], row["seq"]) for row in rows(plaza_store, _UNREAD)
+        ),
     )
 
 

@@ -52,6 +52,7 @@ def gather(world: World, *, at_rest: bool) -> Evidence:
         plaza_records=tuple(_plaza_records(world)),
         orders=tuple(_orders(world)),
         transfers=tuple(_transfers(world)),
+        unread=frozenset(unread_of(world)),
         claims=tuple(_claims(world)),
         tapped=tuple(world.tap.seen),
         texts=_texts(world),
@@ -178,11 +179,18 @@ def _orders(world: World) -> Iterator[AuditedOrder]:
 
 def _transfers(world: World) -> Iterator[AuditedTransfer]:
     sql = (
-        "SELECT transfer_id, debit, credit, amount_fen, kind, pending_id FROM transfers"
-        " ORDER BY transfer_id"
+        "SELECT transfer_id, debit, credit, amount_fen, kind, pending_id, out_trade_no"
+        " FROM transfers ORDER BY transfer_id"
     )
     for row in rows_of(world.plaza_store.engine, sql):
         yield AuditedTransfer(**row)
+
+
+def unread_of(world: World) -> Iterator[tuple[str, int, int]]:
+    """Yield lane, epoch and seq of every record the plaza keeps unread."""
+    sql = "SELECT lane_id, epoch, seq FROM quarantine WHERE released_ms IS NULL"
+    for row in rows_of(world.plaza_store.engine, sql):
+        yield row["lane_id"], row["epoch"], row["seq"]
 
 
 def _claims(world: World) -> Iterator[AuditedClaim]:

@@ -26,7 +26,15 @@ from simulator.auditor.evidence import (
     Evidence,
 )
 from simulator.auditor.money import bodies
-from simulator.world.evidence import debit_of, frame, gather, record_of, rows_of, trades_of
+from simulator.world.evidence import (
+    debit_of,
+    frame,
+    gather,
+    record_of,
+    rows_of,
+    trades_of,
+    unread_of,
+)
 from simulator.world.world import World
 from tolling.ids import LaneId
 
@@ -85,7 +93,8 @@ class Slices:
         if not trades.keys() <= set(lanes) or self._entangled():
             yield self.whole(at_rest=at_rest)
             return
-        rest = frame(self._world, at_rest=at_rest)
+        unread = frozenset(unread_of(self._world))
+        rest = replace(frame(self._world, at_rest=at_rest), unread=unread)
         for lane_id in lanes:
             heard = tuple(each for each in rest.tariffs_heard if each[0] == lane_id)
             yield replace(
@@ -166,7 +175,7 @@ class Slices:
         return self._of_lane("orders", what, lane_id)
 
     def _transfers(self, lane_id: LaneId) -> list[RowMapping]:
-        what = "transfer_id, debit, credit, amount_fen, kind, pending_id"
+        what = "transfer_id, debit, credit, amount_fen, kind, pending_id, out_trade_no"
         return self._of_lane("transfers", what, lane_id)
 
     def _etc_dues(self, lane_id: LaneId) -> list[RowMapping]:

@@ -122,6 +122,24 @@ def road(*, lower_s: float = 12.0) -> tuple[LogEntry, ...]:
     return tuple(sorted(entries, key=lambda entry: entry.at_us))
 
 
+def booked() -> tuple[AuditedTransfer, ...]:
+    """Return the one order's way through the ledger: pending, captured, earned."""
+    pending = AuditedTransfer(
+        transfer_id="1",
+        debit="clearing:alipay",
+        credit="suspense",
+        amount_fen=2500,
+        kind="pending",
+        pending_id=None,
+        out_trade_no=ORDER,
+    )
+    captured = replace(pending, transfer_id="2", kind="post", pending_id="1")
+    earned = replace(
+        pending, transfer_id="3", kind="posted", debit="suspense", credit="revenue:alipay:330101"
+    )
+    return pending, captured, earned
+
+
 def clean_run(**changes: Any) -> Evidence:
     """Return a run no rule is broken in, with *changes* to it."""
     records = chain(body())
@@ -161,24 +179,7 @@ def clean_run(**changes: Any) -> Evidence:
                 refunded_fen=0,
             ),
         ),
-        transfers=(
-            AuditedTransfer(
-                transfer_id="1",
-                debit="clearing:alipay",
-                credit="suspense",
-                amount_fen=2500,
-                kind="pending",
-                pending_id=None,
-            ),
-            AuditedTransfer(
-                transfer_id="2",
-                debit="clearing:alipay",
-                credit="suspense",
-                amount_fen=2500,
-                kind="post",
-                pending_id="1",
-            ),
-        ),
+        transfers=booked(),
         tapped=(
             Tapped(
                 at_us=5 * S,

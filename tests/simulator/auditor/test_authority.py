@@ -20,6 +20,7 @@ def rules(*ordered: Ordered, told: bool = True, **changes: Any) -> set[str]:
         trades=(),
         drivers=(),
         orders=(),
+        transfers=(),
         tapped=(),
         ordered=ordered if told else None,
     )

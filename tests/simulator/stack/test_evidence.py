@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from plaza_server.store import open_store
 from simulator.plant import VehicleId
 from simulator.plant.events import (
     BoomMove,
@@ -25,7 +26,7 @@ from simulator.plant.events import (
     What,
 )
 from simulator.site.views import as_json
-from simulator.stack.evidence import log_entry, outside_of, plaza_alarms
+from simulator.stack.evidence import gather, log_entry, outside_of, plaza_alarms
 from tolling.ids import LaneId
 from tolling.inputs import Output
 
@@ -104,6 +105,45 @@ def test_the_plazas_own_alarms_are_heard_from_its_store(tmp_path: Path) -> None:
         (100_000, channel, "bad_signature", True),
         (300_000, channel, "bad_signature", False),
         (200_000, channel, "clock_bad", True),
+    ]
+
+
+@pytest.mark.slow
+def test_transfers_and_unread_records_are_evidence(tmp_path: Path) -> None:
+    """A transfer says which order it is about; a record in quarantine is unread until it is
+    released."""
+    path = tmp_path / "plaza.db"
+    store = open_store(f"sqlite:///{path}")
+    try:
+        with store.engine.begin() as connection:
+            rows = [("001", 1, 7, "x", 1, None), ("001", 1, 8, "x", 1, 2)]
+            connection.exec_driver_sql(
+                "INSERT INTO quarantine (lane_id, epoch, seq, why, received_ms, released_ms)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+            moved = ("1A01/revenue", "posted", "suspense", "revenue:alipay:p", 8, "1A01")
+            connection.exec_driver_sql(
+                "INSERT INTO transfers (transfer_id, kind, debit, credit, amount_fen, out_trade_no,"
+                " stream, stream_no, at_ns, wall_ms, chain_hash)"
+                " VALUES (?, ?, ?, ?, ?, ?, 'b', 1, 1, 1, 'h')",
+                moved,
+            )
+    finally:
+        store.close()
+    subject = gather(
+        outside_of(log=[], books={}, memories=[], codes={"codes": [], "borrowed": []}),
+        plaza_store=path,
+        journals=[],
+        tapped=[],
+        restarts=[],
+        texts=[],
+        at_rest=True,
+        misread_plates=False,
+    )
+    assert subject.unread == {("001", 1, 7)}
+    assert [(row.transfer_id, row.out_trade_no) for row in subject.transfers] == [
+        ("1A01/revenue", "1A01")
     ]
 
 
