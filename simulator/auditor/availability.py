@@ -2,11 +2,12 @@
 
 A lane tells of a degraded mode in two ways of its own: a notice when it begins and ends, and its
 state, once a second, while it lasts. They must agree within the two seconds that design.md section
-5 gives. Both say by the lane's own clock when they were made, and by that they are judged: a notice
-is kept until it gets through, minutes later where the broker was gone, and a state that nobody
-heard proves nothing. A clock that was set back shows the same time twice: a state heard before that
-proves nothing of a mode whose notice was heard after it. What a screen or the display shows of it
-is for the wires world's own tests.
+5 gives, when it begins and when it is over; and a state that calls a device lost names the mode its
+lane is in for want of it. Both say by the lane's own clock when they were made, and by that they
+are judged: a notice is kept until it gets through, minutes later where the broker was gone, and a
+state that nobody heard proves nothing. A clock that was set back shows the same time twice: a state
+heard before that proves nothing of a mode whose notice was heard after it. What a screen or the
+display shows of it is for the wires world's own tests.
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ from simulator.auditor.money import bodies
 
 VISIBLE_MS = 2_000
 """A degraded mode is seen this long after its detection at the latest."""
+MODE_OF = {each: f"no_{each}" for each in ("display", "voice", "scanner", "camera", "etc")}
+"""What a lane is without one of its devices."""
 SILENT_MODE = "no_broker"
 """Heard of only when it is over: the channel that would show it is the one that is gone."""
 _WELL = '"degraded":[]'
 """What the state of a lane without a degraded mode holds."""
+_LOST = "lost"
 _MADE = re.compile(r'"utc_ms":(\d+)')
 """When a state was made, by its lane."""
 MESSAGE_BYTES_MAX = 65_536
@@ -62,17 +66,20 @@ def a2_visible(seen: Evidence) -> Iterator[str]:
     boots: dict[tuple[str, str], _Boot] = defaultdict(_Boot)
     for times, body in _told_by_lanes(seen.tapped, "event"):
         _take_notice(boots[_boot_of(body)], times, body)
-    begun = sorted({made_ms for boot in boots.values() for (made_ms, _), _, _ in boot.began})
-    states = [each for each in seen.tapped if _matters(each, begun)]
+    changed = sorted({made_ms for boot in boots.values() for made_ms in _changes(boot)})
+    states = [each for each in seen.tapped if _matters(each, changed)]
     for times, body in _told_by_lanes(states, "state"):
         modes = body.get("degraded") or []
         for mode in modes:
             if not (mode.get("name") and mode.get("reason") and mode.get("since_ms")):
                 yield f"lane {body.get('lane_id')}: a degraded mode without a reason: {mode}"
         names = frozenset(str(mode.get("name")) for mode in modes)
+        yield from _unnamed(body, names)
         boots[_boot_of(body)].states.append((times, names))
     for (lane, _), boot in sorted(boots.items()):
         set_back_ms = [at_us // 1_000 for name, at_us in seen.clocks_set_back if name == lane]
+        if not set_back_ms:
+            yield from (f"lane {lane}: {what}" for what in _lasting(boot))
         for times, number, mode in boot.began:
             from_ms = max((at_ms for at_ms in set_back_ms if at_ms <= times[1]), default=0)
             if _hidden(boot, times, number, mode, from_ms):
@@ -83,15 +90,60 @@ def _boot_of(body: dict[str, Any]) -> tuple[str, str]:
     return str(body.get("lane_id")), str(body.get("boot_id"))
 
 
-def _matters(tapped: Tapped, begun: list[int]) -> bool:
+def _changes(boot: _Boot) -> Iterator[int]:
+    """Yield when a mode began or was over, by the lane's clock."""
+    yield from (made_ms for (made_ms, _), _, _ in boot.began)
+    yield from (made_ms for ends in boot.ended.values() for _, (made_ms, _) in ends)
+
+
+def _matters(tapped: Tapped, changed: list[int]) -> bool:
     """Return whether a state can say anything: most are of a lane that is well, and made at no time
-    at which any mode began."""
-    made = _MADE.search(tapped.text) if _WELL in tapped.text else None
+    at which any mode began or ended."""
+    well = _WELL in tapped.text and f'"{_LOST}"' not in tapped.text
+    made = _MADE.search(tapped.text) if well else None
     if made is None:
         return True
     made_ms = int(made.group(1))
-    next_begun = bisect_left(begun, made_ms - VISIBLE_MS)
-    return next_begun < len(begun) and begun[next_begun] < made_ms
+    next_changed = bisect_left(changed, made_ms - VISIBLE_MS)
+    return next_changed < len(changed) and changed[next_changed] < made_ms
+
+
+def _unnamed(body: dict[str, Any], names: frozenset[str]) -> Iterator[str]:
+    """Yield devices that a state calls lost without the mode its lane is in for want of them."""
+    devices = body.get("devices") or {}
+    for device, mode in MODE_OF.items():
+        if devices.get(device) == _LOST and mode not in names:
+            yield f"lane {body.get('lane_id')}: its {device} is lost, and its state has no {mode}"
+
+
+def _lasting(boot: _Boot) -> Iterator[str]:
+    """Yield modes that are over and shown all the same. A lane whose clock was set back is not
+    asked: its times come twice."""
+    for mode, ends in sorted(boot.ended.items()):
+        for number, (over_ms, _) in ends:
+            again = [
+                made_ms
+                for (made_ms, _), after, name in boot.began
+                if name == mode and after > number
+            ]
+            if _shown_still(boot, mode, over_ms, min(again, default=None)):
+                yield f"{mode} was over at {over_ms} ms of its clock, and is shown still"
+
+
+def _shown_still(boot: _Boot, mode: str, over_ms: int, until_ms: int | None) -> bool:
+    """Return whether every state made in the two seconds after a mode was over shows it, and one
+    made later, before it began again.
+
+    No state of those two seconds heard: what is shown later may be a mode that began again, and
+    the death of its lane has lost the notice.
+    """
+    told = [
+        (made_ms > over_ms + VISIBLE_MS, mode in modes)
+        for (made_ms, _), modes in boot.states
+        if over_ms < made_ms and (until_ms is None or made_ms < until_ms)
+    ]
+    in_time = [stands for late, stands in told if not late]
+    return bool(in_time) and all(in_time) and any(stands for late, stands in told if late)
 
 
 def _take_notice(boot: _Boot, times: _Times, body: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 
-from simulator.canaries import lane, plaza
+from simulator.canaries import lane, modes, plaza
 from simulator.canaries.planting import Canary, Plant
 from simulator.canaries.worlds import (
     CHANGES_AND_CONFIRMS,
@@ -22,6 +22,7 @@ from simulator.canaries.worlds import (
     lane_dies,
     link_lossy,
     platform,
+    plaza_dies,
     plaza_disk_fails,
     tariff_of_tomorrow,
     world,
@@ -71,6 +72,15 @@ _ALL = (
     _canary(lane.toll_a_yuan_too_high, world("phone_ok"), "M1"),
     _canary(lane.tariff_before_its_time, world("phone_ok", faults=tariff_of_tomorrow), "M1"),
     _canary(lane.debit_forgotten, world("etc_backs_out"), "M1"),
+    _canary(modes.degraded_mode_shown_late, world("phone_ok"), "A2"),
+    _canary(modes.degraded_mode_without_reason, world("phone_ok"), "A2"),
+    _canary(
+        modes.degraded_mode_beside_another_hidden,
+        world("phone_ok", "phone_ok", faults=plaza_dies),
+        "A2",
+    ),
+    _canary(modes.degraded_mode_never_over, world("phone_ok"), "A2"),
+    _canary(modes.lost_display_not_a_mode, world("phone_ok", faults=display_gone), "A2"),
     _canary(lane.violator_authorised, world("phone_ok", "runs_through"), "B2", "CRASH"),
     _canary(
         plaza.unknown_read_as_refused,
@@ -87,6 +97,7 @@ _ALL = (
         world(CHANGES_AND_CONFIRMS, faults=lambda seed: (_FAILS_CANCEL,)),
         "M1",
     ),
+    _canary(plaza.settled_money_left_in_suspense, world("phone_ok"), "M5"),
     _canary(plaza.promise_before_commit, world(*["phone_ok"] * 4, faults=plaza_disk_fails), "M3"),
     _canary(
         plaza.cancel_believed_without_query,

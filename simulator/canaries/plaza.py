@@ -14,9 +14,10 @@ from plaza_server.platforms.alipay.codec import AlipayCodec
 from plaza_server.platforms.calls import PlatformOrder
 from plaza_server.platforms.unionpay.codec import UnionpayCodec
 from plaza_server.platforms.wechat.codec import WechatCodec
-from plaza_server.rules import coupons, orders, schedule
+from plaza_server.rules import coupons, order_moves, orders, schedule
 from plaza_server.rules.coupons import Hold
 from plaza_server.rules.facts import OrderFact, QueryAnswered, RefundStarted
+from plaza_server.rules.ledger import Transfer
 from plaza_server.rules.limits import QUERY_DEADLINE_MS, SECOND_QUERY_AFTER_MS
 from plaza_server.rules.order_table import OrderEvent
 from plaza_server.rules.orders import Order
@@ -72,6 +73,17 @@ def late_capture_booked_as_revenue() -> AbstractContextManager[None]:
         return OrderEvent.CAPTURED if event is OrderEvent.CAPTURED_LATE else event
 
     return replaced(orders, "event_of", event_of)
+
+
+def settled_money_left_in_suspense() -> AbstractContextManager[None]:
+    """A record that names a capture settles its order, and the money stays in suspense."""
+    honest = order_moves.move
+
+    def move(*given: Any) -> tuple[Order, tuple[Transfer, ...]]:
+        moved, transfers = honest(*given)
+        return moved, tuple(row for row in transfers if not row.credit.startswith("revenue:"))
+
+    return replaced(orders, "move", move)
 
 
 def promise_before_commit() -> AbstractContextManager[None]:

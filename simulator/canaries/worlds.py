@@ -103,6 +103,11 @@ def display_gone(seed: int) -> tuple[WorldFault, ...]:
     )
 
 
+def plaza_dies(seed: int) -> tuple[WorldFault, ...]:
+    """Return a plaza that is killed and stays away for ten seconds, at a time of the seed's."""
+    return (KillAt(process=PLAZA, at_ms=22_000 + 100 * (seed % 20), down_ms=10_000),)
+
+
 def tariff_of_tomorrow(seed: int) -> tuple[WorldFault, ...]:
     """Return a tariff that is in the lane from its start, and in force long after the run."""
     return (TariffSwitch(at_ms=100, notice_ms=3_600_000, percent=150),)

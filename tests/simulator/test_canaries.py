@@ -1,5 +1,7 @@
 """Planted bugs: each is found by the auditor, and is gone when the canary is."""
 
+from pathlib import Path
+
 import pytest
 
 from simulator.canaries import CANARIES, SEEDS_MAX, found_at
@@ -7,6 +9,7 @@ from simulator.fuzz.run import SeedJob, run_config, run_seed
 
 pytestmark = pytest.mark.simulation
 SEEDS = range(1, 6)
+ROOT = Path(__file__).parents[2]
 
 
 def test_there_are_at_least_twelve_and_each_says_what_it_is() -> None:
@@ -15,6 +18,12 @@ def test_there_are_at_least_twelve_and_each_says_what_it_is() -> None:
     for canary in CANARIES.values():
         assert canary.what.endswith("."), canary.name
         assert canary.rules, canary.name
+
+
+def test_the_docs_name_every_one() -> None:
+    """Who reads how the claims are tested finds every planted bug by the rule that finds it."""
+    text = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    assert [name for name in CANARIES if f"`{name}`" not in text] == []
 
 
 @pytest.mark.parametrize("name", sorted(CANARIES))

@@ -11,12 +11,19 @@ from tests.simulator.auditor import runs
 MODE = {"name": "no_plaza", "reason": "the plaza does not answer", "since_ms": 1}
 
 
-def state(at_s: float, *modes: object, boot: str = "b1", heard_s: float | None = None) -> Tapped:
+def state(
+    at_s: float,
+    *modes: object,
+    boot: str = "b1",
+    heard_s: float | None = None,
+    devices: dict[str, str] | None = None,
+) -> Tapped:
     """Return a lane's state made at that second, heard then or later."""
     utc_ms = int(at_s * 1e3)
     body = {"lane_id": "001", "boot_id": boot, "utc_ms": utc_ms, "degraded": list(modes)}
+    text = json.dumps(body | {"devices": devices or {}}, separators=(",", ":"))
     heard_us = int((at_s if heard_s is None else heard_s) * 1e6)
-    return Tapped(at_us=heard_us, channel="toll/330101/001/state", text=json.dumps(body))
+    return Tapped(at_us=heard_us, channel="toll/330101/001/state", text=text)
 
 
 def notice(at_s: float, name: str, number: int, *, heard_s: float | None = None) -> Tapped:
@@ -121,6 +128,40 @@ def test_a_mode_that_was_over_before_the_next_state_is_well() -> None:
     assert found(*brief)["A2"] == 0
     before = (notice(9, "restored_no_plaza", 1), notice(10, "degraded_no_plaza", 2), state(10.5))
     assert found(*before)["A2"] == 1
+
+
+def test_a_mode_that_is_over_and_shown_still_is_found() -> None:
+    """Two seconds after its end at the latest no state shows it any more."""
+    over = (notice(10, "degraded_no_plaza", 1), state(10, MODE), notice(20, "restored_no_plaza", 2))
+    assert found(*over, state(21, MODE), state(22.5, MODE))["A2"] == 1
+    assert found(*over, state(21, MODE), state(22.5))["A2"] == 0
+    assert found(*over, state(22.5, MODE, boot="b2"))["A2"] == 0, "in another life"
+
+
+def test_a_mode_that_begins_again_is_shown_rightly() -> None:
+    """Its notice says so; or one state without it does, and a death has lost the notice."""
+    over = (notice(10, "degraded_no_plaza", 1), state(10, MODE), notice(20, "restored_no_plaza", 2))
+    again = notice(22, "degraded_no_plaza", 3, heard_s=40)
+    assert found(*over, state(22, MODE), state(24, MODE), again)["A2"] == 0
+    assert found(*over, state(21), state(24, MODE))["A2"] == 0
+    assert found(*over, state(24), state(25, MODE))["A2"] == 0
+    later = notice(25, "degraded_no_plaza", 3)
+    assert found(*over, state(21, MODE), state(24, MODE), later)["A2"] == 1
+
+
+def test_the_end_of_a_mode_is_not_judged_by_a_clock_that_was_set_back() -> None:
+    """Its times come twice: which of the two a state is of, nobody can say."""
+    over = (notice(10, "degraded_no_plaza", 1), state(10, MODE), notice(20, "restored_no_plaza", 2))
+    assert found(*over, state(22.5, MODE), set_back_s=(30,))["A2"] == 0
+
+
+def test_a_lost_device_is_a_mode_of_its_lane() -> None:
+    """A state that calls a display lost, and knows no mode for it."""
+    unseen = {**MODE, "name": "no_display"}
+    assert found(state(1, devices={"display": "lost", "camera": "ok"}))["A2"] == 1
+    assert found(state(1, unseen, devices={"display": "lost"}))["A2"] == 0
+    assert found(state(1, MODE, devices={"display": "lost"}))["A2"] == 1
+    assert found(state(1, devices={"printer": "lost", "display": "connecting"}))["A2"] == 0
 
 
 def test_a_broker_that_is_back_tells_of_itself_too_late() -> None:
