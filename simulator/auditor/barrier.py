@@ -149,8 +149,16 @@ def b2_authorised(seen: Evidence) -> Iterator[str]:
 
 def _turned_unread(seen: Evidence, raised: LogEntry, still_us: int) -> bool:
     """Return whether a boom may have been turned on its way down for a detector that could not be
-    read, and have reached its limit meanwhile."""
-    return raised.at_us - still_us <= UNREAD_US and _unread_at(seen, raised)
+    read, and have reached its limit meanwhile: just now, or before a module was back that takes the
+    pulse at last."""
+    just_now = raised.at_us - still_us <= UNREAD_US and _unread_at(seen, raised)
+    return just_now or any(
+        blind.lane_id == raised.lane
+        and blind.until_us is not None
+        and blind.from_us <= still_us <= blind.until_us <= raised.at_us
+        and raised.at_us <= blind.until_us + UNREAD_US
+        for blind in seen.blind
+    )
 
 
 def _unread_at(seen: Evidence, raised: LogEntry) -> bool:

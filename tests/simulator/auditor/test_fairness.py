@@ -197,7 +197,7 @@ def test_a_boom_that_is_bent_or_half_way_is_raised_for_safety() -> None:
 
 def test_a_boom_turned_for_a_detector_nobody_could_read_may_be_down_by_then() -> None:
     """Its limit was reached while nothing could be read; a second later, or in a lane that reads
-    all, somebody must be there."""
+    all, somebody must be there. A module that is back takes the pulse it did not take before."""
     down = still(13)
     silent = Blind(lane_id=LANE, from_us=12 * S, until_us=None, dead=False)
     long_ago = replace(silent, from_us=0, until_us=11 * S)
@@ -207,6 +207,9 @@ def test_a_boom_turned_for_a_detector_nobody_could_read_may_be_down_by_then() ->
         (0.6, long_ago, True),
         (0.6, beside, True),
         (1.1, silent, True),
+        (2.5, replace(silent, until_us=15 * S), False),
+        (3.1, replace(silent, until_us=15 * S), True),
+        (2.5, replace(silent, from_us=14 * S, until_us=15 * S), True),
     ):
         raised = pulse(13 + after_s, Output.RAISE, Heading.UP)
         log = (*road()[:-1], down, *raised)
