@@ -36,6 +36,9 @@ def started(draft: Draft) -> None:
     fact = draft.event.fact
     assert isinstance(fact, Started)
     draft.put(lane_green=False, scanner_on=False, picture=None)
+    if fact.downtime_ms is None or fact.downtime_ms >= PRESENCE_GAP_MS:
+        # Whose plate or tag was read early may be through, and another at the window.
+        draft.put(early_plate=None, early_tag=None)
     doubt(draft, fact.downtime_ms)
 
 

@@ -118,6 +118,8 @@ def begin_presence(draft: Draft) -> bool:
             vehicle_class=state.config.default_class,
             plate_done="camera" not in state.config.devices,
             came_unseen=_nobody_seen_to_come(state, draft.now_ns),
+            # Whoever broke the curtain behind the one that is leaving may be this one already.
+            maybe_followed=state.leaving is not None and state.leaving_followed,
         ),
     )
     draft.mark_degraded()

@@ -4,6 +4,9 @@ A lane that comes back within ten seconds and finds what it saw last (loop 1 hel
 the boom, boom down) takes the vehicle for the same (design.md section 4). Where another stands
 there all the same, because the first rammed a boom that gave way and stood again, nothing in the
 lane shows it: its driver is then asked for the toll of the one before.
+
+So is the next driver where somebody had begun to pay and went backwards while loop 1 read held with
+nobody on it: the lane keeps who has begun to pay, whatever plate it reads then.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from simulator.auditor.evidence import Blind, Evidence
+from simulator.auditor.evidence import Blind, Evidence, Held
 from simulator.plant.events import LogEntry, PlantEdge, What
 
 SAME_US = 11_000_000
@@ -21,6 +24,8 @@ SIGHT_US = 150_000
 BACK_US = 6_000_000
 """So long after it is back a lane may still take the one at the window for the one before: a
 process starts, a module is asked again, and five seconds of doubt."""
+GAP_US = 1_000_000
+"""Loop 1 free for so long ends a presence."""
 _COMES = frozenset({What.LOOP_1, What.AT_WINDOW})
 
 
@@ -35,6 +40,30 @@ def alike(seen: Evidence) -> Iterator[tuple[int, int]]:
         pair = _changed_places(blind, lanes[blind.lane_id])
         if pair is not None:
             yield pair
+    paid = {
+        driver.vehicle_id
+        for driver in seen.drivers
+        if driver.phone_fen or driver.cash_fen or driver.etc_fen
+    }
+    for held in seen.held:
+        yield from _kept_by_the_loop(held, lanes[held.lane_id], paid)
+
+
+def _kept_by_the_loop(
+    held: Held, entries: list[LogEntry], paid: set[int]
+) -> Iterator[tuple[int, int]]:
+    """Yield (who left loop 1 with a payment begun, who came next) while it read held."""
+    gone: int | None = None
+    for entry in entries:
+        if not isinstance(entry, PlantEdge) or entry.vehicle_id is None:
+            continue
+        if not held.from_us <= entry.at_us <= held.until_us + GAP_US:
+            continue
+        if entry.what is What.LOOP_1 and not entry.on:
+            gone = entry.vehicle_id if entry.vehicle_id in paid else None
+        elif entry.what in _COMES and entry.on and gone not in (None, entry.vehicle_id):
+            yield gone, entry.vehicle_id
+            gone = None
 
 
 def _changed_places(blind: Blind, entries: list[LogEntry]) -> tuple[int, int] | None:

@@ -195,6 +195,16 @@ class Untold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A while in which a lane's loop 1 may have read held with nobody on it: its wire was cut, or
+    it heard the loop of the lane beside."""
+
+    lane_id: str
+    from_us: int
+    until_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditedTariff:
     """One version of the tariff, as it was put into the plaza."""
 
@@ -248,6 +258,7 @@ class Evidence:
     through there nobody in the lane can know."""
     blind: tuple[Blind, ...] = ()
     untold: tuple[Untold, ...] = ()
+    held: tuple[Held, ...] = ()
     tariffs: tuple[AuditedTariff, ...] = ()
     """Empty: prices are not judged."""
     tariffs_heard: tuple[tuple[str, int, int], ...] = ()

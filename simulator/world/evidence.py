@@ -87,6 +87,7 @@ def frame(world: World, *, at_rest: bool) -> Evidence:
         false_limit=frozenset(_false_limit(world)),
         blind=tuple(sighted.blind(world)),
         untold=tuple(sighted.untold(world)),
+        held=tuple(sighted.held(world)),
         tariffs=tuple(sighted.tariffs(world)),
         tariffs_heard=tuple(sighted.tariffs_heard(world)),
         wall_base_ms=world.heap.wall_base_ms,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simulator.auditor.evidence import AuditedTariff, Blind, Ordered, Untold
+from simulator.auditor.evidence import AuditedTariff, Blind, Held, Ordered, Untold
 from simulator.models.device_faults import DeviceFault
 from simulator.world.clock import us
 from simulator.world.faults import ClockDrift, ClockJump, DeviceTroubleAt, LanePowerLoss, lane_name
@@ -25,6 +25,7 @@ UNREAD = frozenset(
 )
 """Faults of a module whose points cannot be read meanwhile, or not in time."""
 CURTAIN_LIES = frozenset({DeviceFault.CUT_WIRE, DeviceFault.STUCK_0, DeviceFault.STUCK_1})
+READS_HELD = frozenset({DeviceFault.CUT_WIRE, DeviceFault.STUCK_0, DeviceFault.CROSSTALK})
 NO_PLATE = frozenset({DeviceFault.SILENT, DeviceFault.SLOW, DeviceFault.UNREADABLE})
 AT_WINDOW_MS = 60_000
 """So long before it drives on a vehicle may have come, and its plate not have been read."""
@@ -70,6 +71,16 @@ def untold(world: World) -> Iterator[Untold]:
         ):
             from_us, until_us = fault.at_ms * US_PER_MS, until_ms * US_PER_MS
             yield Untold(lane_id=fault.lane_id, from_us=from_us, until_us=until_us)
+
+
+def held(world: World) -> Iterator[Held]:
+    """Yield every while in which a lane's loop 1 may have read held with nobody on it."""
+    for fault in world.faults:
+        match fault:
+            case DeviceTroubleAt(device="io") if fault.trouble.kind in READS_HELD:
+                if fault.trouble.where in ("", Point.LOOP_1):
+                    from_us, until_us = fault.at_ms * US_PER_MS, _end_ms(fault) * US_PER_MS
+                    yield Held(lane_id=fault.lane_id, from_us=from_us, until_us=until_us)
 
 
 def _end_ms(fault: DeviceTroubleAt) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lane_controller.core import early as subject
 from lane_controller.core import events as ev
 from lane_controller.core.limits import PRESENCE_GAP_MS
@@ -10,6 +12,7 @@ from tests.lane_controller.core.playbook import (
     ON,
     PLATE,
     UNKNOWN,
+    Playbook,
     with_curtain,
 )
 from tolling.messages import OperatorAction
@@ -66,3 +69,12 @@ def test_a_plate_read_early_is_nobodys_where_the_camera_then_sees_one_without() 
     not asked for the second's toll. Where the camera says nothing more it is the second."""
     assert followed_to(None) is None
     assert followed_to(OTHER) == OTHER
+
+
+@pytest.mark.parametrize(("downtime_ms", "kept"), [(300, True), (1_000, False), (None, False)])
+def test_what_was_read_before_a_dead_second_is_nobodys(downtime_ms: int | None, kept: bool) -> None:
+    """Its vehicle may have driven through meanwhile, and the next one be at the window."""
+    book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON).wait(500).read(loop_1=OFF)
+    _ = book.wait(400) >> ev.PlateRead(plate=OTHER)
+    book.start(downtime_ms=downtime_ms)
+    assert (book.state.early_plate == OTHER) is kept

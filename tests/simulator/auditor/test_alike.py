@@ -8,6 +8,7 @@ import pytest
 
 from simulator.auditor import Blind, DriverStory, Evidence, audit
 from simulator.auditor.alike import alike as subject
+from simulator.auditor.evidence import Held
 from simulator.plant.events import LogEntry, PlantEdge, What
 from simulator.plant.vehicles import VehicleId
 from tests.simulator.auditor.runs import LANE, S, body, chain, clean_run
@@ -90,3 +91,30 @@ def test_such_two_have_one_purse() -> None:
     assert "M1" in {finding.rule for finding in audit(spoilt).findings}
     excused = replace(spoilt, blind=(DEAD,))
     assert "M1" not in {finding.rule for finding in audit(excused).findings}
+
+
+HELD = Held(lane_id=LANE, from_us=6 * S, until_us=20 * S)
+BACKED = (
+    edge(5, What.LOOP_1, True, 1),
+    edge(9, What.LOOP_1, False, 1),
+    edge(15, What.LOOP_1, True, 2),
+)
+"""The first goes backwards while loop 1 reads held, and the second comes."""
+
+
+@pytest.mark.parametrize(
+    ("held", "fen", "found"),
+    [
+        (HELD, 500, [(1, 2)]),
+        (HELD, 0, []),
+        (replace(HELD, until_us=13 * S), 500, []),
+        (replace(HELD, from_us=10 * S), 500, []),
+        (replace(HELD, lane_id="002"), 500, []),
+    ],
+)
+def test_who_has_begun_to_pay_is_kept_by_a_loop_that_reads_held(
+    held: Held, fen: int, found: list[tuple[int, int]]
+) -> None:
+    """The next one pays the rest; of one who paid nothing another plate tells."""
+    drivers = (replace(clean_run().drivers[0], phone_fen=0, etc_fen=fen),)
+    assert list(subject(clean_run(plant_log=BACKED, held=(held,), drivers=drivers))) == found

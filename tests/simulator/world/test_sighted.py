@@ -121,3 +121,21 @@ def test_nothing_tells_vehicles_apart_while_the_curtain_lies_and_the_camera_is_s
         assert [
             (each.from_us // S, each.until_us // S) for each in sighted.untold(subject)
         ] == found
+
+
+def test_loop_1_reads_held_while_its_wire_is_cut_or_it_hears_the_lane_beside() -> None:
+    """Loop 2 is none of it."""
+
+    def cut(kind: DeviceFault, where: str, at_ms: int) -> DeviceTroubleAt:
+        trouble = DeviceTrouble(kind=kind, where=where, for_ms=3_000)
+        return DeviceTroubleAt(at_ms=at_ms, lane_id=LANE, device="io", trouble=trouble)
+
+    told = (
+        cut(DeviceFault.CUT_WIRE, "loop_1", 10_000),
+        cut(DeviceFault.CROSSTALK, "loop_1", 20_000),
+        cut(DeviceFault.CUT_WIRE, "loop_2", 30_000),
+        cut(DeviceFault.STUCK_1, "loop_1", 40_000),
+    )
+    with closing(build_world(1, WorldConfig(lanes=2, vehicles=0, faults=told))) as subject:
+        found = [(each.from_us // S, each.until_us // S) for each in sighted.held(subject)]
+    assert found == [(10, 13), (20, 23)]
