@@ -77,7 +77,13 @@ def tag_early(draft: Draft) -> None:
 
 
 def take_early(draft: Draft) -> None:
-    """Give a presence that has just begun what was read of it before."""
+    """Give a presence that has just begun what was read of it before, and go on with that."""
+    give_early(draft)
+    _identified_more(draft)
+
+
+def give_early(draft: Draft) -> None:
+    """Give a presence that has just begun what was read of it before: it is nobody else's."""
     state = draft.state
     plate, tag = state.early_plate, state.early_tag
     fresh = draft.now_ns - state.early_at_ns <= EARLY_READ_MS_MAX * NS_PER_MS
@@ -86,7 +92,6 @@ def take_early(draft: Draft) -> None:
         draft.put_passage(plate=plate, plate_read=plate, plate_done=True)
     if tag is not None and fresh:
         _take_tag(draft, tag)
-    _identified_more(draft)
 
 
 def plate_late(draft: Draft) -> None:

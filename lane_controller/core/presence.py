@@ -129,6 +129,7 @@ def begin_presence(draft: Draft) -> bool:
     draft.wake("stuck", draft.limits.loop_stuck_ms)
     if state.mode is LaneMode.CLOSED:
         draft.put_passage(phase=Phase.HELD)
+        identify.give_early(draft)
         identify.call_for_help(draft, "a vehicle stands in the closed lane")
         return True
     identify.take_early(draft)

@@ -7,6 +7,7 @@ import pytest
 from lane_controller.core import early as subject
 from lane_controller.core import events as ev
 from lane_controller.core.limits import PRESENCE_GAP_MS
+from lane_controller.core.states import Phase
 from tests.lane_controller.core.playbook import (
     OFF,
     ON,
@@ -78,3 +79,12 @@ def test_what_was_read_before_a_dead_second_is_nobodys(downtime_ms: int | None, 
     _ = book.wait(400) >> ev.PlateRead(plate=OTHER)
     book.start(downtime_ms=downtime_ms)
     assert (book.state.early_plate == OTHER) is kept
+
+
+def test_a_plate_read_early_is_of_the_vehicle_that_comes_to_a_closed_lane() -> None:
+    """It is held there and let through by a person; the next one is not asked for its toll."""
+    book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON).wait(500).read(loop_1=OFF)
+    _ = book.act(OperatorAction.CLOSE_LANE).wait(600) >> ev.PlateRead(plate=OTHER)
+    book.wait(400).read(loop_2=OFF).wait(1000).read(loop_1=ON)
+    assert (book.phase, book.passage.plate) == (Phase.HELD, OTHER)
+    assert book.state.early_plate is None
