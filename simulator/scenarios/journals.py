@@ -46,6 +46,8 @@ from tolling.messages import EntryFound
 from tolling.tariffs import EntrySource
 from tolling.vehicles import Plate, PlateColour, VehicleClass
 
+PHONE_OF_ALL = "alipay"
+"""The one wallet of the phones in a scenario made of a journal."""
 NS_PER_US = 1_000
 US_PER_MS = 1_000
 RECORDS_AT_ONCE = 1_000
@@ -176,8 +178,7 @@ def _expected(bodies: list[dict[str, Any]]) -> Expectations:
     tenders: Counter[str] = Counter()
     for body in bodies:
         tender = body["legs"][0]["tender"] if body["legs"] else NO_TENDER
-        # The world's phones are of one wallet.
-        tenders["alipay" if is_phone(tender) else tender] += 1
+        tenders[PHONE_OF_ALL if is_phone(tender) else tender] += 1
     return Expectations(records=len(bodies), tenders=dict(sorted(tenders.items())))
 
 
@@ -194,6 +195,11 @@ def _heading(
         "Lane 001 stands for it; tolls are those of the world's tariff.",
         f"{len(here)} vehicles, {len(steps)} commands of people.",
     ]
+    wallets = Counter(leg["tender"] for body in here for leg in body["legs"])
+    others = sorted(name for name in wallets if is_phone(name) and name != PHONE_OF_ALL)
+    if others:
+        paid = ", ".join(f"{wallets[name]} by {name}" for name in others)
+        lines.append(f"All phones pay by {PHONE_OF_ALL} here; on the road {paid}.")
     if len(bodies) > len(here):
         lost = len(bodies) - len(here)
         lines.append(f"{lost} more records are older than the events held and are left out.")

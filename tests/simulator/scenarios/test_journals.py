@@ -39,11 +39,17 @@ from tolling.devices import Device, Health
 from tolling.errors import JournalError
 from tolling.ids import BootId
 from tolling.messages import OperatorAction, OperatorCommand
+from tolling.paycodes import Wallet
 
 LANE = lane_ids(1)[0]
 
 
-def journal_of(path: Path, kinds: Sequence[str], faults: Sequence[WorldFault] = ()) -> None:
+def journal_of(
+    path: Path,
+    kinds: Sequence[str],
+    faults: Sequence[WorldFault] = (),
+    wallets: Sequence[Wallet] = (Wallet.ALIPAY,),
+) -> None:
     """Run drivers of these kinds through a lane and keep its journal as a file."""
     dice = Streams(4)
     cars = tuple(
@@ -56,7 +62,9 @@ def journal_of(path: Path, kinds: Sequence[str], faults: Sequence[WorldFault] = 
         )
         for number, kind in enumerate(kinds)
     )
-    world = build_world(4, WorldConfig(lanes=1, cars=cars, faults=tuple(faults)))
+    world = build_world(
+        4, WorldConfig(lanes=1, cars=cars, faults=tuple(faults), wallets=tuple(wallets))
+    )
     run_world(world)
     raw = world.journals[LANE].raw_connection()
     raw.cursor().execute("VACUUM INTO ?", (str(path),))
@@ -67,6 +75,16 @@ def journal_of(path: Path, kinds: Sequence[str], faults: Sequence[WorldFault] = 
 def scenario_of(path: Path) -> Scenario:
     """Return the scenario of a journal, read back as a person would."""
     return read_scenario(scenario_of_journal(path, seed=1, name="again"))
+
+
+@pytest.mark.simulation
+def test_payments_by_other_wallets_are_told_in_the_head_of_the_file(tmp_path: Path) -> None:
+    """The scenario's phones are of one wallet: nobody is left to think that the day was so."""
+    path = tmp_path / "lane.db"
+    journal_of(path, ["phone_ok"] * 4, wallets=(Wallet.WECHAT, Wallet.ALIPAY))
+    text = scenario_of_journal(path, seed=1, name="again")
+    assert "# All phones pay by alipay here; on the road 2 by wechat." in text
+    assert scenario_of(path).expected.tenders == {"alipay": 4}
 
 
 @pytest.mark.simulation
