@@ -62,8 +62,12 @@ def loop_changed(draft: Draft) -> None:
     state = draft.state
     if fact.point is Point.CURTAIN and fact.reading is Reading.ON:
         # A reading that is lost shows nobody: inputs lost for long doubt the vehicle themselves.
-        followed = state.leaving_followed or state.leaving_left_window
-        draft.put(leaving_left_window=True, leaving_followed=followed)
+        left = state.leaving_left_window
+        draft.put(
+            leaving_left_window=True,
+            leaving_followed=state.leaving_followed or left,
+            leaving_by_curtain=state.leaving_by_curtain or not left,
+        )
     if fact.point is Point.LOOP_2:
         under_boom.loop_2_changed(draft, fact.reading)
     if fact.point is not Point.LOOP_1:
@@ -76,7 +80,7 @@ def loop_changed(draft: Draft) -> None:
         free_at = state.loop_1_free_at_ns
         free_ns = 0 if free_at is None else draft.now_ns - free_at
         if free_ns >= BETWEEN_NS:
-            draft.put(leaving_left_window=True)
+            draft.put(leaving_left_window=True, leaving_by_curtain=False)
             early.forget(draft)
         # Held from here on: a reading that is lost and comes back is no vehicle that comes.
         draft.put(loop_1_on_at_ns=early.held_since_ns(draft), loop_1_free_at_ns=None)
@@ -192,6 +196,7 @@ def _leave_window(draft: Draft, *, holds_loop_1: bool) -> None:
         leaving_phase=LeavingPhase.UNDER_BOOM,
         leaving_holds_loop_1=holds_loop_1,
         leaving_left_window=not holds_loop_1 or under_boom.drove_into_boom(draft),
+        leaving_by_curtain=holds_loop_1,
         leaving_since_ns=draft.now_ns,
         leaving_followed=False,
         leaving_curtain_blind=under_boom.curtain_broken(draft),
@@ -273,7 +278,8 @@ def _moved_on(draft: Draft) -> bool:
     state = draft.state
     if state.arriving is not None:
         return True  # Another is at the window, told by its plate.
-    if state.leaving_left_window or state.reading(Point.LOOP_1) is not Reading.ON:
+    told = not state.leaving_by_curtain or not under_boom.curtain_broken(draft)
+    if (state.leaving_left_window and told) or state.reading(Point.LOOP_1) is not Reading.ON:
         return True
     assert state.leaving is not None
     another = state.early_plate is not None and state.early_at_ns >= state.leaving_since_ns

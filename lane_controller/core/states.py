@@ -394,6 +394,8 @@ class LaneState:
     leaving_left_window: bool = False
     """Loop 1 has been free for some time, or the curtain broken, since the vehicle came onto loop
     2: it did move on. In a queue the next vehicle may take loop 1 before the first has left it."""
+    leaving_by_curtain: bool = False
+    """Only the curtain said so; one that stays broken, with nothing on loop 2, said nothing."""
     leaving_since_ns: int = 0
     """When the vehicle came onto loop 2."""
     leaving_followed: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lane_controller.core.states import Phase
 from tests.lane_controller.core.playbook import OFF, ON, UNKNOWN, Playbook, with_curtain
 from tolling.alarms import AlarmCode
 from tolling.records import PassageEnd, UnpaidReason
@@ -63,3 +64,20 @@ def test_where_the_curtain_cannot_tell_a_runner_is_told_by_its_time_on_loop_2() 
         book.read(loop_2=ON).wait(held_ms).read(loop_2=OFF).wait(1000)
         (record,) = book.records
         assert record.end is end
+
+
+def test_a_paid_car_at_the_window_has_not_left_where_loop_2_and_the_curtain_lie_together() -> None:
+    """Loop 2's wire is cut, then the curtain's; loop 2's is mended: a person is asked whether the
+    car that stands there is the one that has paid, and no driver to pay once more."""
+    book = with_curtain().arrive().pay().boom_up()
+    book.read(loop_2=ON).wait(2_000).read(curtain=ON).wait(3_000).read(loop_2=OFF).wait(1_500)
+    assert not book.records
+    assert (book.phase, book.passage.released) == (Phase.UNSURE, True)
+
+
+def test_a_car_that_broke_the_curtain_and_is_through_has_left() -> None:
+    """Loop 1 shows no gap; the curtain is whole again."""
+    book = with_curtain().arrive().pay().boom_up()
+    book.read(loop_2=ON).wait(500).read(curtain=ON).wait(900).read(curtain=OFF).wait(200)
+    book.read(loop_2=OFF).wait(1_500)
+    assert len(book.records) == 1
