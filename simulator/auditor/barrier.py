@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
+from simulator.auditor.alike import BACK_US
 from simulator.auditor.authority import b2_by_person
 from simulator.auditor.evidence import Evidence
 from simulator.auditor.money import bodies
@@ -36,6 +37,10 @@ UNREAD_US = 1_000_000
 """A line that fails is found out after 0.5 s (design.md section 5, A2), and a detector that cannot
 be read turns a boom on its way down: one whose limit was reached since may be turned all the
 same. So long after such a line is well again nobody knows better either."""
+FOR_EVER_US = 1 << 62
+RECORDS_OF_ONE = 2
+"""Whoever is at the window, or under the boom, while the lane is dead may have a
+record before and one after it."""
 _FORCED = (MoveCause.JAM, MoveCause.POWER, MoveCause.OBSTACLE)
 UNDER = frozenset({What.LOOP_2, What.CURTAIN})
 PRESENT = frozenset({What.LOOP_1, What.LOOP_2})
@@ -172,7 +177,6 @@ def _unread_at(seen: Evidence, raised: LogEntry) -> bool:
 
 
 def _b2_recorded(seen: Evidence) -> Iterator[str]:
-    restarted = {restart.lane_id for restart in seen.restarts}
     through: dict[str, int] = defaultdict(int)
     visible = _visible(seen)
     for entry in seen.plant_log:
@@ -189,11 +193,36 @@ def _b2_recorded(seen: Evidence) -> Iterator[str]:
         unpaid = not body["legs"] and body["unpaid_reason"] is None
         if body["authorised_by"] == "tender" and unpaid:
             yield f"record {record.lane_id}/{record.seq}: passed on a tender it never gave"
+    doubtful, deaths = _in_doubt(seen, visible)
+    # Of a run on wires it is not known when a lane was dead.
+    untimed = {restart.lane_id for restart in seen.restarts} - deaths.keys()
     for lane, vehicles in sorted(through.items()):
-        least = vehicles - close[lane]
-        known = lane not in restarted and lane not in seen.lying
-        if known and not least <= recorded[lane] <= vehicles:
+        least = vehicles - close[lane] - doubtful[lane]
+        most = vehicles + RECORDS_OF_ONE * deaths[lane]
+        known = lane not in untimed and lane not in seen.lying
+        if known and not least <= recorded[lane] <= most:
             yield f"lane {lane}: {vehicles} vehicles passed, {recorded[lane]} are recorded"
+
+
+def _in_doubt(seen: Evidence, visible: set[tuple[str, int]]) -> tuple[Counter[str], Counter[str]]:
+    """Return for each lane how many vehicles were there while it was dead, or had just come back,
+    and how often it was so."""
+    spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for blind in (each for each in seen.blind if each.dead):
+        until_us = FOR_EVER_US if blind.until_us is None else blind.until_us + BACK_US
+        spans[blind.lane_id].append((blind.from_us - CLEAR_US, until_us))
+    came: dict[tuple[str, int], int] = {}
+    doubtful: Counter[str] = Counter()
+    for entry in seen.plant_log:
+        if isinstance(entry, PlantEdge) and entry.on and entry.vehicle_id is not None:
+            came.setdefault((entry.lane, entry.vehicle_id), entry.at_us)
+        elif isinstance(entry, Passage) and (entry.lane, entry.vehicle_id) in visible:
+            from_us = came.get((entry.lane, entry.vehicle_id), entry.nose_us)
+            until_us = entry.tail_us + 2 * CLEAR_US
+            doubtful[entry.lane] += any(
+                first <= until_us and from_us <= last for first, last in spans.get(entry.lane, ())
+            )
+    return doubtful, Counter({lane: len(each) for lane, each in spans.items()})
 
 
 def _close_followers(seen: Evidence) -> Counter[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simulator.auditor import DriverStory, audit
-from simulator.auditor.evidence import Blind, Restart, Untold
+from simulator.auditor.evidence import AuditedRecord, Blind, Restart, Untold
 from simulator.plant.events import (
     BoomMove,
     Contact,
@@ -166,6 +166,26 @@ def test_a_presence_the_lane_gave_up_after_a_start_is_good_for_one_lower() -> No
     assert "B3" not in rules(**(run | {"plant_log": raised})), "raised for safety, down once more"
     again = (*raised, *pulse(99, Output.LOWER, Heading.DOWN))
     assert "B3" in rules(**(run | {"plant_log": again}))
+
+
+def test_who_was_there_while_a_lane_was_dead_may_have_a_record_or_two_or_none() -> None:
+    """The others are counted all the same; where nobody knows when it was dead, nobody is."""
+    restart = Restart(at_us=20 * S, process="lane 001", lane_id="001")
+    two = chain(body(), body(legs=[], unpaid_reason="violation", authorised_by="nobody"))
+
+    def broken(records: tuple[AuditedRecord, ...], *dead: Blind) -> bool:
+        found = rules(lane_records=records, plaza_records=records, restarts=(restart,), blind=dead)
+        return "B2" in found
+
+    there = Blind(lane_id="001", from_us=9 * S, until_us=20 * S, dead=True)
+    later = replace(there, from_us=15 * S)
+    four = (*two, *two)
+    assert not broken(()), "on wires"
+    assert not broken((), there)
+    assert broken((), later)
+    assert not broken(two, later)
+    assert broken(four, later)
+    assert broken((), replace(there, dead=False), later)
 
 
 def test_a_lane_whose_loops_lied_is_not_counted() -> None:
