@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
@@ -61,7 +63,7 @@ def day(
     if count > lanes:
         _refuse(f"{count} plazas for {lanes} lanes: each plaza needs one, take fewer plazas")
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="toll-sim-day-") as folder:
+    with _ended_by_sigterm(), tempfile.TemporaryDirectory(prefix="toll-sim-day-") as folder:
         work = plazas_of(
             lanes=lanes, plazas=count, seed=seed, hours=hours, profile=profile, folder=Path(folder)
         )
@@ -76,6 +78,21 @@ def day(
         sys.stdout.write(json.dumps(figures, ensure_ascii=False) + "\n")
     broken = sum(result.violations.values()) > 0 or not result.at_rest
     raise typer.Exit(BROKEN if broken else 0)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """End by an exception where the process is told to end, so that no folder and worker is left."""
+
+    def end(number: int, frame: object) -> NoReturn:
+        del frame
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _refuse(why: str) -> NoReturn:

@@ -134,7 +134,10 @@ def _work(wire: Connection, work: Callable[[Any], object], parent_pid: int) -> N
             answer = work(job)
         except Exception as error:  # noqa: BLE001 - it belongs to whoever gave the job
             answer = error
-        wire.send(answer)
+        try:
+            wire.send(answer)
+        except Exception:  # noqa: BLE001 - what cannot be sent is told in words
+            wire.send(RuntimeError(repr(answer)))
 
 
 def _begin_worker(parent_pid: int) -> None:

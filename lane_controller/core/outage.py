@@ -35,7 +35,7 @@ def started(draft: Draft) -> None:
     """Nothing that stood in the lane is believed before the inputs were read."""
     fact = draft.event.fact
     assert isinstance(fact, Started)
-    draft.put(lane_green=False, scanner_on=False, picture=None)
+    draft.put(lane_green=False, scanner_on=False, picture=None, loop_2_on_at_ns=None)
     if fact.downtime_ms is None or fact.downtime_ms >= PRESENCE_GAP_MS:
         # Whose plate or tag was read early may be through, and another at the window.
         draft.put(early_plate=None, early_tag=None)

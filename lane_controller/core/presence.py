@@ -21,6 +21,7 @@ from lane_controller.core.limits import (
 )
 from lane_controller.core.sealing import seal
 from lane_controller.core.states import (
+    Boom,
     EtcPhase,
     LaneMode,
     LaneState,
@@ -84,7 +85,7 @@ def loop_changed(draft: Draft) -> None:
             early.forget(draft)
         # Held from here on: a reading that is lost and comes back is no vehicle that comes.
         draft.put(loop_1_on_at_ns=early.held_since_ns(draft), loop_1_free_at_ns=None)
-        if free_ns >= GAP_NS:
+        if free_ns >= (BETWEEN_NS if state.leaving_flickered else GAP_NS):
             draft.put(leaving_holds_loop_1=False)
 
 
@@ -123,7 +124,7 @@ def begin_presence(draft: Draft) -> bool:
             plate_done="camera" not in state.config.devices,
             came_unseen=_nobody_seen_to_come(state, draft.now_ns),
             # Whoever broke the curtain behind the one that is leaving may be this one already.
-            maybe_followed=state.leaving is not None and state.leaving_followed,
+            came_followed=state.leaving is not None and state.leaving_followed,
         ),
     )
     draft.mark_degraded()
@@ -163,18 +164,20 @@ def go_under_boom(draft: Draft) -> bool:
             return False
         # The next vehicle in a queue may close up before this one is off loop 1: then no loop ever
         # tells that it has gone.
-    elif not on_loop_1 and _flickers(state, draft.now_ns):
-        on_loop_1 = True
+    flickers = passage.released and not on_loop_1 and _flickers(state, draft.now_ns)
+    if flickers:
         draft.wake("loop_1_gap", PRESENCE_GAP_MS)
-    _leave_window(draft, holds_loop_1=on_loop_1)
+    _leave_window(draft, holds_loop_1=on_loop_1 or flickers)
+    draft.put(leaving_flickered=flickers and state.boom is Boom.UP)
     return True
 
 
 def _flickers(state: LaneState, now_ns: int) -> bool:
-    """Return whether loop 1 has lost the vehicle that comes onto loop 2 for less than a second: it
-    is chatter, for the shortest car covers both."""
+    """Return whether loop 1 has lost the vehicle that comes onto loop 2 by chatter: a car covers
+    both, and before a boom that is not up nobody has gone anywhere yet."""
     free_at = state.loop_1_free_at_ns
-    return free_at is not None and now_ns - free_at < GAP_NS
+    longest_ns = BETWEEN_NS if state.boom is Boom.UP else GAP_NS
+    return free_at is not None and now_ns - free_at < longest_ns
 
 
 def _leave_window(draft: Draft, *, holds_loop_1: bool) -> None:
@@ -358,7 +361,8 @@ def watch_window(draft: Draft) -> bool:
     fact = draft.event.fact
     if passage is None or not isinstance(fact, InputChanged):
         return False
-    if under_boom.drove_into_boom(draft) and not passage.under_held:
+    on_its_way = passage.crept or passage.under_seen
+    if on_its_way and not passage.under_held and under_boom.drove_into_boom(draft):
         draft.put_passage(under_held=True)
     if fact.point not in (Point.LOOP_1, Point.LOOP_2):
         return False
@@ -375,8 +379,10 @@ def watch_window(draft: Draft) -> bool:
     if loop_1 is not Reading.OFF:
         draft.no_wake("presence")
     elif fact.point is Point.LOOP_1 or _second_is_over(draft):
-        # An edge of loop 2 does not begin the second anew: it is loop 1's.
-        draft.wake("presence", PRESENCE_GAP_MS)
+        # An edge of loop 2 does not begin the second anew: it is loop 1's. Once that is over, a
+        # loop 2 that flickers decides with its next edge.
+        over = fact.reading is Reading.OFF and fact.point is Point.LOOP_2 and not passage.released
+        draft.wake("presence", 0 if over else PRESENCE_GAP_MS)
     return False
 
 
@@ -451,7 +457,10 @@ def _is_next_one(draft: Draft, plate: Plate | None) -> bool:
         return False
     if leaving is not None and leaving.plate_read == plate:
         return False  # The camera speaks once more of the vehicle under the boom.
-    return passage.maybe_followed or passage.crept
+    if passage.maybe_followed or passage.crept:
+        return True
+    # Behind a trailer it is so for every vehicle; one of them may be read once more, a digit wrong.
+    return passage.came_followed and not may_be_same_plate(plate, passage.plate_read)
 
 
 def _another_came(draft: Draft, plate: Plate | None) -> bool:
@@ -486,7 +495,7 @@ def plate_after_release(draft: Draft) -> None:
     other = fact.plate is not None and fact.plate != passage.plate_read
     if state.loop_1_lost_at_ns is not None and other:
         draft.put(early_plate=fact.plate, early_at_ns=draft.now_ns)
-    elif state.leaving is not None and passage.maybe_followed:
+    elif state.leaving is not None and (passage.maybe_followed or passage.came_followed):
         plate_at_window(draft)
 
 
@@ -508,7 +517,8 @@ def presence_gone(draft: Draft) -> None:
     if loop_2 is Reading.ON and not draft.passage.released and under_boom.hold_left_ms(draft) > 0:
         draft.wake("presence", under_boom.hold_left_ms(draft))  # So far it may be chatter.
         return
-    if _on_loop_2(draft) or (loop_2 is Reading.OFF and draft.passage.under_held):
+    went = draft.passage.under_seen and draft.passage.under_held
+    if _on_loop_2(draft) or (loop_2 is Reading.OFF and went):
         if state.leaving is not None:
             _follow_close(draft)
         else:

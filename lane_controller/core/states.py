@@ -246,6 +246,9 @@ class Passage:
     maybe_followed: bool = False
     """It was seen so, and then loop 1 was held again within a second, or the curtain was broken
     once more: it stands there still, or the next one close behind does."""
+    came_followed: bool = False
+    """The curtain was broken, or loop 2 held, once more behind the one before it: by that one's
+    trailer, or by this one."""
     came_unseen: bool = False
     """No edge of loop 1 told of it, only that the loop was held: nobody need be there."""
     operator: str | None = None
@@ -386,6 +389,9 @@ class LaneState:
     leaving_phase: LeavingPhase = LeavingPhase.ABSENT
     leaving_holds_loop_1: bool = False
     """Loop 1's present occupation belongs to the vehicle under the boom (trailer)."""
+    leaving_flickered: bool = False
+    """It is taken to, for loop 1 was free for a moment as that vehicle came onto loop 2: a
+    motorcycle leaves the one before it holds the other, and a longer gap ends that."""
     early_plate: Plate | None = None
     """Read of the next vehicle while the one before it is still leaving."""
     early_tag: EtcTag | None = None

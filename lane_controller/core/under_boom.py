@@ -20,10 +20,13 @@ def loop_2_changed(draft: Draft, reading: Reading) -> None:
 
 def went_over_loop_2(draft: Draft) -> bool:
     """Return whether the hold of loop 2 that has just ended was a vehicle's: before a boom that is
-    down it breaks the curtain too, or, where that cannot tell, takes its time."""
+    down it breaks the curtain too, or, where that cannot tell, takes its time. Close behind another
+    it makes no edge of its own there."""
+    state = draft.state
     if draft.passage.released:
         return True
-    if Point.CURTAIN in draft.state.config.under_boom and not curtain_broken(draft):
+    tells = Point.CURTAIN in state.config.under_boom and not curtain_broken(draft)
+    if tells and state.leaving is None:
         return False
     return hold_left_ms(draft) == 0
 

@@ -43,7 +43,7 @@ def alike(seen: Evidence) -> Iterator[tuple[int, int]]:
     paid = {
         driver.vehicle_id
         for driver in seen.drivers
-        if driver.phone_fen or driver.cash_fen or driver.etc_fen
+        if driver.backed_out and (driver.phone_fen or driver.cash_fen or driver.etc_fen)
     }
     for held in seen.held:
         yield from _kept_by_the_loop(held, lanes[held.lane_id], paid)

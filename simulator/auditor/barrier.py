@@ -159,11 +159,16 @@ def _turned_unread(seen: Evidence, raised: LogEntry, still_us: int) -> bool:
     just_now = raised.at_us - still_us <= UNREAD_US and _unread_at(seen, raised)
     return just_now or any(
         blind.lane_id == raised.lane
+        and not blind.dead
         and blind.until_us is not None
         and blind.from_us <= still_us <= blind.until_us <= raised.at_us
         and raised.at_us <= blind.until_us + UNREAD_US
         for blind in seen.blind
     )
+
+
+def _for_safety(seen: Evidence, raised: LogEntry, detectors: _Detectors) -> bool:
+    return detectors.present(raised.at_us) or _unread_at(seen, raised)
 
 
 def _unread_at(seen: Evidence, raised: LogEntry) -> bool:
@@ -286,7 +291,7 @@ def b3_quiet_start(seen: Evidence) -> Iterator[str]:
     there. A presence that ended while nobody watched is ended all the same: its lower is owed. So
     is one the lane gave up, because nobody said that the vehicle was the same: no loop shows that,
     its record does, and each such record is good for one lower, and one more for each time the boom
-    was raised again meanwhile."""
+    was raised again for safety meanwhile."""
     given_up = Counter(
         record.lane_id
         for record, body in bodies(seen.lane_records)
@@ -310,7 +315,7 @@ def b3_quiet_start(seen: Evidence) -> Iterator[str]:
                 down = True
             elif quiet and _pulse(entry, Output.LOWER):
                 yield f"lane {lane}: lowered at {entry.at_us} us right after a start"
-            elif down and _pulse(entry, Output.RAISE):
+            elif down and _pulse(entry, Output.RAISE) and _for_safety(seen, entry, detectors):
                 given_up[lane] += 1
                 down = False
             elif quiet and _pulse(entry, Output.RAISE) and not detectors.present(entry.at_us):

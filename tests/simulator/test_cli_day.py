@@ -1,12 +1,18 @@
 """toll-sim day: one line for people, one object for programs, and exit codes."""
 
+import asyncio
 import json
+import os
+import signal
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from simulator.cli_day import app
+from tests.simulator.waiting import until
 
 pytestmark = pytest.mark.simulation
 
@@ -60,3 +66,21 @@ def test_an_unknown_profile_is_one_line_and_exit_2() -> None:
     assert said.exit_code == 2
     assert said.stderr.count("\n") == 1
     assert "day_2017" in said.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.asyncio
+async def test_a_day_that_is_told_to_end_leaves_no_folder(tmp_path: Path) -> None:
+    """SIGTERM, as a supervisor sends it: workers and stores go with it."""
+    code = "from simulator.cli_day import app; app(prog_name='toll-sim day')"
+    work = ["--lanes", "2", "--plazas", "2", "--jobs", "2", "--hours", "24"]
+    running = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, *work, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    try:
+        await until(lambda: len(list(tmp_path.rglob("plaza.db"))) == 2, within_s=60)
+    finally:
+        running.terminate()
+        ended = await running.wait()
+    assert ended == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from lane_controller.core import events as ev
 from lane_controller.core.states import LeavingPhase, Phase
 from tests.lane_controller.core.playbook import (
     OFF,
     ON,
+    PLATE,
     UNKNOWN,
     Playbook,
     code,
@@ -18,6 +20,7 @@ from tolling.records import PassageEnd
 from tolling.vehicles import Plate
 
 OTHER = Plate(text="沪A88888")
+OFF_BY_ONE = Plate(text=PLATE.text[:-1] + "0")
 
 
 def test_chatter_of_loop_1_is_one_presence() -> None:
@@ -122,3 +125,30 @@ def test_loop_1_lost_for_a_moment_under_a_standing_vehicle_is_no_new_one() -> No
     assert book.state.arriving is None
     book.wait(3_000).read(loop_1=OFF).wait(500).read(loop_2=OFF).wait(1_000)
     assert [record.end for record in book.records] == [PassageEnd.PASSED]
+
+
+def test_a_runner_close_behind_a_paid_motorcycle_has_a_record() -> None:
+    """A motorcycle does not cover both loops: between the two, loop 1 is free for longer than it
+    flickers."""
+    book = Playbook().open().arrive().pay().boom_up().read(loop_1=OFF).wait(300).read(loop_2=ON)
+    book.wait(300).read(loop_2=OFF).wait(100).read(loop_1=ON).wait(200).read(loop_2=ON).wait(400)
+    book.read(loop_1=OFF).wait(400).read(loop_2=OFF).wait(2000)
+    assert len(book.records) == 2
+
+
+def test_the_next_one_is_seen_where_the_first_came_onto_loop_2_as_it_left_loop_1() -> None:
+    """Both edges come with one poll, and the first stops under the boom."""
+    book = Playbook().open().arrive().pay().boom_up().read(loop_1=OFF, loop_2=ON).wait(600)
+    book.read(loop_1=ON).wait(500)
+    assert book.state.arriving is not None
+
+
+def test_one_digit_read_wrong_is_no_other_vehicle() -> None:
+    """A car behind a trailer pays, and its plate is read again, one digit off."""
+    book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON).wait(600)
+    book.read(loop_1=OFF).wait(1100).read(loop_2=OFF).wait(700).read(loop_2=ON)
+    book.arrive() >> code("c2")
+    assert book.passage.came_followed
+    _ = book >> ev.PlateRead(plate=OFF_BY_ONE)
+    assert book.phase is Phase.PAYING
+    assert not book.records

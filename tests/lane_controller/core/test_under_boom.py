@@ -10,13 +10,13 @@ from tolling.alarms import AlarmCode
 from tolling.records import PassageEnd, UnpaidReason
 
 
-@pytest.mark.parametrize("first_ms", [100, 400, 950])
+@pytest.mark.parametrize("first_ms", [100, 400, 900, 950])
 def test_chatter_of_loop_2_behind_one_that_backed_out_is_no_runner(first_ms: int) -> None:
-    """No vehicle holds loop 2 for so short: nobody went through, whenever it begins to flicker."""
+    """No vehicle holds loop 2 for so short: nobody went through, whenever it begins to flicker,
+    and the window is free while it still does."""
     book = Playbook().open().arrive().read(loop_1=OFF).wait(first_ms)
     for _ in range(9):
         book.read(loop_2=ON).wait(150).read(loop_2=OFF).wait(120)
-    book.wait(1000)
     (record,) = book.records
     assert record.end is PassageEnd.BACKED_OUT
     assert not book.stands(AlarmCode.VIOLATION)
@@ -81,3 +81,37 @@ def test_a_car_that_broke_the_curtain_and_is_through_has_left() -> None:
     book.read(loop_2=ON).wait(500).read(curtain=ON).wait(900).read(curtain=OFF).wait(200)
     book.read(loop_2=OFF).wait(1_500)
     assert len(book.records) == 1
+
+
+@pytest.mark.parametrize("paid", [True, False])
+def test_a_curtain_broken_before_a_vehicle_went_anywhere_says_nothing_of_it(paid: bool) -> None:
+    """Somebody walks under the boom, or a wire is loose: who then reverses out has backed out."""
+    book = with_curtain().arrive().read(curtain=ON).wait(80).read(curtain=OFF).wait(500)
+    if paid:
+        book.pay().boom_up()
+    book.read(loop_1=OFF).wait(1500)
+    (record,) = book.records
+    assert (record.end, record.legs) == (PassageEnd.BACKED_OUT, ())
+
+
+def test_somebody_under_the_boom_and_a_flicker_of_loop_2_make_no_runner() -> None:
+    """The vehicle had not come near loop 2 when the curtain was broken."""
+    book = with_curtain().arrive().read(curtain=ON).wait(80).read(curtain=OFF).wait(500)
+    book.read(loop_1=OFF).wait(200).read(loop_2=ON).wait(100).read(loop_2=OFF).wait(1000)
+    assert [record.end for record in book.records] == [PassageEnd.BACKED_OUT]
+
+
+def test_a_tailgater_that_shows_the_curtain_no_gap_has_run_through() -> None:
+    """It holds loop 2 after the first, as long as a vehicle does."""
+    book = with_curtain().arrive().pay().boom_up().read(loop_2=ON).wait(300).read(curtain=ON)
+    book.wait(500).read(loop_1=OFF).wait(1200).read(loop_1=ON).wait(1500)
+    book.read(loop_1=OFF).wait(300).read(curtain=OFF).wait(300).read(loop_2=OFF).wait(2000)
+    first, second = book.records
+    assert (first.unpaid_reason, second.unpaid_reason) == (None, UnpaidReason.VIOLATION)
+
+
+def test_time_in_which_the_lane_was_dead_is_no_hold_of_loop_2() -> None:
+    """Loop 2 was held as the process died, and for 100 ms after it came back."""
+    book = Playbook().open().arrive().read(loop_2=ON).wait(100).start("boot-2", 5_000)
+    book.read(loop_1=ON, loop_2=ON).wait(100).read(loop_2=OFF)
+    assert book.state.loop_2_held_ns == 100_000_000

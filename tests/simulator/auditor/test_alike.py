@@ -116,5 +116,7 @@ def test_who_has_begun_to_pay_is_kept_by_a_loop_that_reads_held(
     held: Held, fen: int, found: list[tuple[int, int]]
 ) -> None:
     """The next one pays the rest; of one who paid nothing another plate tells."""
-    drivers = (replace(clean_run().drivers[0], phone_fen=0, etc_fen=fen),)
-    assert list(subject(clean_run(plant_log=BACKED, held=(held,), drivers=drivers))) == found
+    for backed_out in (True, False):
+        driver = replace(clean_run().drivers[0], phone_fen=0, etc_fen=fen, backed_out=backed_out)
+        run = clean_run(plant_log=BACKED, held=(held,), drivers=(driver,))
+        assert list(subject(run)) == (found if backed_out else [])

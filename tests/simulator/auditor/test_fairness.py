@@ -163,6 +163,8 @@ def test_a_presence_the_lane_gave_up_after_a_start_is_good_for_one_lower() -> No
     twice = (*log, *pulse(95, Output.LOWER, Heading.DOWN))
     assert "B3" in rules(**(run | {"plant_log": twice}))
     raised = (*log, *pulse(90, Output.RAISE, Heading.UP), *pulse(95, Output.LOWER, Heading.DOWN))
+    assert "B3" in rules(**(run | {"plant_log": raised})), "raised for nobody"
+    run["blind"] = (Blind(lane_id="001", from_us=89 * S, until_us=91 * S, dead=False),)
     assert "B3" not in rules(**(run | {"plant_log": raised})), "raised for safety, down once more"
     again = (*raised, *pulse(99, Output.LOWER, Heading.DOWN))
     assert "B3" in rules(**(run | {"plant_log": again}))
@@ -228,6 +230,7 @@ def test_a_boom_turned_for_a_detector_nobody_could_read_may_be_down_by_then() ->
         (0.6, beside, True),
         (1.1, silent, True),
         (2.5, replace(silent, until_us=15 * S), False),
+        (2.5, replace(silent, until_us=15 * S, dead=True), True),
         (3.1, replace(silent, until_us=15 * S), True),
         (2.5, replace(silent, from_us=14 * S, until_us=15 * S), True),
     ):
