@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from simulator.auditor.alike import BACK_US
 from simulator.auditor.authority import b2_by_person
 from simulator.auditor.evidence import Evidence
+from simulator.auditor.let_through import a1_let_through
 from simulator.auditor.money import bodies
 from simulator.plant.events import (
     BoomMove,
@@ -365,10 +366,11 @@ def _b4_green(lane: str, entries: list[LogEntry]) -> Iterator[str]:
 
 
 def a1_nobody_stuck(seen: Evidence) -> Iterator[str]:
-    """Every driver is out of the lane in the end, and whoever paid was let through."""
+    """Every driver is out of the lane in the end, and whoever paid was let through in time."""
     if not seen.at_rest:
         return
     for driver in seen.drivers:
         if not driver.gone:
             paid = driver.phone_fen + driver.cash_fen + driver.etc_fen
             yield f"vehicle {driver.vehicle_id} is still in lane {driver.lane_id}, paid {paid}"
+    yield from a1_let_through(seen)

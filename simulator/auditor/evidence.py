@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from simulator.plant.events import LogEntry
 from tolling.evolve import quick
@@ -227,6 +228,49 @@ class Ordered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CashWord:
+    """One word of a person about cash: that it is going to be taken, or that it was."""
+
+    lane_id: str
+    vehicle_id: int
+    """Who stood at the window."""
+    taken: bool
+    """The cash is in the till; else somebody asks to take it."""
+    at_us: int
+    answered_us: int | None
+    """None: the lane never answered."""
+    accepted: bool
+    reason: str
+    """Why the lane refused, in its own word."""
+
+
+class Hindrance(StrEnum):
+    """What can keep a lane from letting a vehicle through, beside being dead or blind."""
+
+    DEAF = "deaf"
+    """Its line to the plaza is cut, loses, delays or doubles."""
+    RAISE = "raise"
+    """Its contact for raising the boom does not close."""
+    LIMIT = "limit"
+    """A limit switch of its boom does not say where that is."""
+    DETECTOR = "detector"
+    """A loop or the curtain says what is not: somebody may be under the boom."""
+    LAMP = "lamp"
+    """Its pass lamp does not do as it is told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hindered:
+    """A while in which something outside a lane's program kept it from letting anybody through."""
+
+    lane_id: str
+    what: Hindrance
+    from_us: int
+    until_us: int | None
+    """None: to the end of the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """One run."""
 
@@ -271,6 +315,10 @@ class Evidence:
     """(lane, microseconds): when a lane's wall clock was set to an earlier time than it showed."""
     ordered: tuple[Ordered, ...] | None = None
     """None: people's orders were not written down."""
+    cash: tuple[CashWord, ...] | None = None
+    """None: not written down."""
+    hindered: tuple[Hindered, ...] | None = None
+    """None: not written down, so nobody knows whom a lane could have let through."""
     claims: tuple[AuditedClaim, ...] = ()
     """Money of settled passages somebody asked back."""
     coupons: tuple[AuditedCoupon, ...] = ()

@@ -174,6 +174,23 @@ def raises_once_more() -> AbstractContextManager[None]:
     return replaced(interlock, "_reached_down", reached_down)
 
 
+def paid_and_not_raised() -> AbstractContextManager[None]:
+    """A vehicle that has paid is told so, and its boom stays down until a person raises it."""
+    honest = interlock.raise_boom
+
+    def raise_boom(draft: Draft, reason: cmd.RaiseReason, *given: Any, **named: Any) -> None:
+        if reason is not cmd.RaiseReason.TENDER:
+            honest(draft, reason, *given, **named)
+
+    return replaced(interlock, "raise_boom", raise_boom)
+
+
+def cash_not_now() -> AbstractContextManager[None]:
+    """Whoever wants to pay cash is put off, again and again."""
+    later = {**people.HANDLERS, OperatorAction.CASH_BEGIN: lambda draft, order: "not_now"}
+    return replaced(people, "HANDLERS", later)
+
+
 def toll_a_yuan_too_high() -> AbstractContextManager[None]:
     """Every toll is one yuan more than its row says, from the quote to the record."""
 

@@ -80,6 +80,16 @@ class LetThrough:
     """Who stood at the window as it was given."""
 
 
+@dataclass(slots=True, kw_only=True)
+class CashSaid:
+    """A word about cash, and what the lane made of it."""
+
+    at_ns: int
+    action: OperatorAction
+    answered_ns: int | None = None
+    result: CommandResult | None = None
+
+
 class Booth:
     """Attendant and helper of one lane."""
 
@@ -97,10 +107,16 @@ class Booth:
         """Which vehicle stood at the window with which passage, when last looked."""
         self.let_through: list[LetThrough] = []
         """Every order to let a vehicle through, as it was given."""
+        self.cash: dict[int, list[CashSaid]] = {}
+        """Every word about cash, by vehicle."""
 
     def begin(self) -> None:
         """Begin to watch the lane."""
         self._heap.after(HELP_LOOKS_NS, self._look)
+
+    def forget(self, vehicle_id: int) -> None:
+        """Forget what was said about a vehicle's cash."""
+        self.cash.pop(vehicle_id, None)
 
     # ---- cash ----
 
@@ -153,7 +169,11 @@ class Booth:
         if action is OperatorAction.CASH_TAKEN:
             self._entered[vehicle_id] = passage_id
 
+        said = CashSaid(at_ns=self._heap.now_ns, action=action)
+        self.cash.setdefault(vehicle_id, []).append(said)
+
         def told(result: CommandResult | None) -> None:
+            said.answered_ns, said.result = self._heap.now_ns, result
             if result is not None:
                 self._entered.pop(vehicle_id, None)
             self._cash_told(action, result, toll_fen, passage_id)

@@ -63,6 +63,7 @@ def gather(world: World, *, at_rest: bool) -> Evidence:
         etc_dues=tuple(_etc_dues(world)),
         borrowed=tuple(sorted(world.phones.borrowed)),
         ordered=tuple(sighted.ordered(world)),
+        cash=tuple(sighted.cash(world)),
     )
 
 
@@ -88,6 +89,7 @@ def frame(world: World, *, at_rest: bool) -> Evidence:
         blind=tuple(sighted.blind(world)),
         untold=tuple(sighted.untold(world)),
         held=tuple(sighted.held(world)),
+        hindered=tuple(sighted.hindered(world)),
         tariffs=tuple(sighted.tariffs(world)),
         tariffs_heard=tuple(sighted.tariffs_heard(world)),
         wall_base_ms=world.heap.wall_base_ms,

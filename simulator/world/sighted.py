@@ -5,12 +5,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simulator.auditor.evidence import AuditedTariff, Blind, Held, Ordered, Untold
+from simulator.auditor.evidence import (
+    AuditedTariff,
+    Blind,
+    CashWord,
+    Held,
+    Hindered,
+    Hindrance,
+    Ordered,
+    Untold,
+)
 from simulator.models.device_faults import DeviceFault
 from simulator.world.clock import us
-from simulator.world.faults import ClockDrift, ClockJump, DeviceTroubleAt, LanePowerLoss, lane_name
+from simulator.world.faults import (
+    ClockDrift,
+    ClockJump,
+    DeviceTroubleAt,
+    LanePowerLoss,
+    LineTrouble,
+    lane_name,
+)
 from simulator.world.world import World
-from tolling.inputs import Point
+from tolling.inputs import Output, Point
+from tolling.messages import CommandOutcome, OperatorAction
 
 US_PER_MS = 1_000
 UNREAD = frozenset(
@@ -50,6 +67,47 @@ def blind(world: World) -> Iterator[Blind]:
 def _unread(lane_id: str, at_ms: int, for_ms: int | None) -> Blind:
     until_us = None if for_ms is None else (at_ms + for_ms) * US_PER_MS
     return Blind(lane_id=lane_id, from_us=at_ms * US_PER_MS, until_us=until_us, dead=False)
+
+
+def hindered(world: World) -> Iterator[Hindered]:
+    """Yield every while in which a fault beside its program kept a lane from letting anybody
+    through."""
+    lines = {f"{lane_name(lane_id)}-plaza": lane_id for lane_id in world.lanes}
+    for fault in world.faults:
+        match fault:
+            case LineTrouble() if fault.line in lines:
+                until_us = (fault.at_ms + fault.for_ms) * US_PER_MS
+                yield Hindered(
+                    lane_id=lines[fault.line],
+                    what=Hindrance.DEAF,
+                    from_us=fault.at_ms * US_PER_MS,
+                    until_us=until_us,
+                )
+            case DeviceTroubleAt(device="io") if fault.trouble.where:
+                what = _hindrance(fault)
+                for_ms = fault.trouble.for_ms
+                if what is not None:
+                    yield Hindered(
+                        lane_id=fault.lane_id,
+                        what=what,
+                        from_us=fault.at_ms * US_PER_MS,
+                        until_us=None if for_ms is None else (fault.at_ms + for_ms) * US_PER_MS,
+                    )
+
+
+def _hindrance(fault: DeviceTroubleAt) -> Hindrance | None:
+    """Return what a fault of one input or output of a module keeps a lane from."""
+    match fault.trouble.where:
+        case Output.RAISE:
+            return Hindrance.RAISE
+        case Output.LANE_GREEN:
+            return Hindrance.LAMP
+        case Point.BOOM_UP | Point.BOOM_DOWN:
+            return Hindrance.LIMIT
+        case Point.LOOP_1 | Point.LOOP_2 | Point.CURTAIN:
+            return Hindrance.DETECTOR
+        case _:
+            return None
 
 
 def untold(world: World) -> Iterator[Untold]:
@@ -132,3 +190,20 @@ def ordered(world: World) -> Iterator[Ordered]:
                 passage_id=order.passage_id,
                 vehicle_id=order.vehicle_id,
             )
+
+
+def cash(world: World) -> Iterator[CashWord]:
+    """Yield every word about cash."""
+    for lane_id, booth in sorted(world.site.booths.items()):
+        for vehicle_id, words in booth.cash.items():
+            for said in words:
+                result = said.result
+                yield CashWord(
+                    lane_id=lane_id,
+                    vehicle_id=vehicle_id,
+                    taken=said.action is OperatorAction.CASH_TAKEN,
+                    at_us=us(said.at_ns),
+                    answered_us=None if said.answered_ns is None else us(said.answered_ns),
+                    accepted=result is not None and result.outcome is CommandOutcome.CONFIRMED,
+                    reason="" if result is None else result.reason,
+                )

@@ -142,7 +142,8 @@ class Site:
             if left_us is not None and left_us < before_us:
                 gone.append(number)
         for number in gone:
-            del self._aboard[number]
+            car = self._aboard.pop(number).car
+            self._lanes[car.lane_id].booth.forget(number)
             self._phones.forget(number)
         return len(gone)
 
