@@ -14,6 +14,7 @@ from simulator.auditor.debits import alone, m1_debits, owed_by_plate
 from simulator.auditor.evidence import AuditedRecord, DriverStory, Evidence, Tapped
 from simulator.auditor.ledger import m5_rest
 from simulator.auditor.prices import m1_prices
+from simulator.auditor.shown import m4_shown
 from simulator.auditor.twice import m1_twice
 
 OPEN = frozenset({"created", "sent", "waiting", "unknown", "closing"})
@@ -211,14 +212,15 @@ def _answered_in(message: Tapped) -> Iterator[tuple[str, str]]:
 
 
 def m4_unknown(seen: Evidence) -> Iterator[str]:
-    """Nothing was answered as paid that no platform captured, or rests as refused though
-    captured."""
+    """Nothing was answered or shown as paid that no platform captured, or is answered, shown or
+    rests as refused though captured."""
     books = {trade.out_trade_no: trade for trade in seen.trades}
     for number, state in sorted(set(_answered(seen))):
         captured = books[number].captured_fen if number in books else 0
         if state == "paid" and captured == 0:
             yield f"order {number} was answered as paid, and no platform captured it"
-    yield from _m4_shown(seen)
+    yield from _m4_answered(seen)
+    yield from m4_shown(seen, bodies(seen.lane_records))
     for order in seen.orders:
         trade = books.get(order.out_trade_no)
         if trade is None or trade.captured_fen == 0:
@@ -230,7 +232,7 @@ def m4_unknown(seen: Evidence) -> Iterator[str]:
             yield f"order {order.out_trade_no} rests as {order.state}, the platform holds {kept}"
 
 
-def _m4_shown(seen: Evidence) -> Iterator[str]:
+def _m4_answered(seen: Evidence) -> Iterator[str]:
     """Yield answers that called an order refused when its money had been taken already."""
     paid_at = {t.out_trade_no: t.paid_at_us for t in seen.trades if t.paid_at_us is not None}
     told: set[str] = set()

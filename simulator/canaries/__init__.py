@@ -71,6 +71,7 @@ _ALL = (
     _canary(lane.raises_once_more, world("phone_ok"), "B2"),
     _canary(lane.paid_and_not_raised, world("phone_ok"), "A1"),
     _canary(lane.cash_not_now, world("pays_cash"), "A1"),
+    _canary(lane.paid_shown_while_asking, world("needs_password"), "M4"),
     _canary(lane.toll_a_yuan_too_high, world("phone_ok"), "M1"),
     _canary(lane.tariff_before_its_time, world("phone_ok", faults=tariff_of_tomorrow), "M1"),
     _canary(lane.debit_forgotten, world("etc_backs_out"), "M1"),

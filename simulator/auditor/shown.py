@@ -1,0 +1,159 @@
+"""Part of M4, by what stood on the fee display: nothing unknown is shown as paid or as refused.
+
+A picture is judged when it comes up. One that a display shows again as it was before it went dark
+(its plug, its power) is not shown by the lane.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
+
+from simulator.auditor.alike import alike
+from simulator.auditor.evidence import AuditedOrder, AuditedRecord, CapturedTrade, Evidence
+from simulator.plant.events import Display, Passage, PlantEdge, What
+
+Bodies: TypeAlias = Iterable[tuple[AuditedRecord, dict[str, Any]]]
+"""Each record with its parsed body."""
+PAID = "支付成功 请通行"
+REFUSED = "请刷新付款码"
+OFFERED = "请用现金或ETC"
+PASSAGE_DIGITS = slice(0, 21)
+"""Of an order's number: the passage's."""
+LANE_DIGITS = slice(6, 9)
+
+
+class _Lane:
+    """Who is in a lane, and what its display said."""
+
+    def __init__(self) -> None:
+        self.here: set[int] = set()
+        """On the road and not through the boom."""
+        self.at_window: int | None = None
+        self.came_us = 0
+        """When it came to the window."""
+        self.offered_us = -1
+        """When another tender was offered last."""
+        self.before: tuple[str, ...] = ()
+        """What stood there last that could be read."""
+        self.dark = False
+
+    def moved(self, edge: PlantEdge, vehicle: int) -> None:
+        """Take a vehicle's edge into account."""
+        if edge.what is What.ON_ROAD and edge.on:
+            self.here.add(vehicle)
+        elif edge.what is What.ON_ROAD:
+            self.here.discard(vehicle)
+        elif edge.what is What.AT_WINDOW and edge.on:
+            self.at_window, self.came_us = vehicle, edge.at_us
+        elif edge.what is What.AT_WINDOW and self.at_window == vehicle:
+            self.at_window = None
+
+    def shows(self, entry: Display) -> bool:
+        """Take what the display shows into account. Return whether the lane has put it there."""
+        lines = entry.lines
+        if not any(line.strip() for line in lines):
+            self.dark = True
+            return False
+        again = self.dark and lines == self.before
+        self.before, self.dark = lines, False
+        if lines[0].strip() == OFFERED:
+            self.offered_us = entry.at_us
+        return not again
+
+
+def m4_shown(seen: Evidence, records: Bodies) -> Iterator[str]:
+    """Yield every "paid" on a display while nobody there had, and every "refused" about money that
+    had been taken.
+
+    Args:   records: as the lanes sealed them.
+    """
+    if not seen.at_rest:
+        return
+    lanes: dict[str, _Lane] = defaultdict(_Lane)
+    money = _Money(seen, records)
+    for entry in seen.plant_log:
+        lane = lanes[entry.lane]
+        if isinstance(entry, PlantEdge) and entry.vehicle_id is not None:
+            lane.moved(entry, entry.vehicle_id)
+        elif isinstance(entry, Passage):
+            lane.here.discard(entry.vehicle_id)
+        elif isinstance(entry, Display) and lane.shows(entry):
+            first = entry.lines[0].strip()
+            if first == PAID and not money.had(entry.lane, lane.here, entry.at_us):
+                yield f"lane {entry.lane}: showed paid at {entry.at_us} us, and nobody had"
+            elif first == REFUSED:
+                yield from money.taken_all_the_same(entry, lane)
+
+
+class _Money:
+    """Who had paid what at which time, by platforms, readers, people and records."""
+
+    def __init__(self, seen: Evidence, records: Bodies) -> None:
+        self._trades: dict[int | None, list[CapturedTrade]] = defaultdict(list)
+        for trade in seen.trades:
+            if trade.captured_fen and trade.paid_at_us is not None:
+                self._trades[trade.payer].append(trade)
+        self._orders: dict[str, list[AuditedOrder]] = defaultdict(list)
+        for order in seen.orders:
+            self._orders[order.out_trade_no[PASSAGE_DIGITS]].append(order)
+        self._others: dict[int, set[int]] = defaultdict(set)
+        for one, other in (*seen.borrowed, *alike(seen)):
+            self._others[one].add(other)
+            self._others[other].add(one)
+        self._by_tag = {debit.vehicle_id for debit in seen.debits}
+        self._cash = _cash(seen)
+        self._coupons = set(_coupons(seen, records))
+
+    def had(self, lane: str, here: set[int], at_us: int) -> bool:
+        """Return whether somebody in a lane had paid by then."""
+        who = here.union(*(self._others[vehicle] for vehicle in here))
+        if who & self._by_tag or any(self._cash.get(each, at_us + 1) <= at_us for each in who):
+            return True
+        if (lane, None) in self._coupons or any((lane, each) in self._coupons for each in who):
+            return True
+        unnamed = [each for each in self._trades[None] if each.out_trade_no[LANE_DIGITS] == lane]
+        trades = [trade for each in who for trade in self._trades[each]]
+        return any((trade.paid_at_us or 0) <= at_us for trade in (*trades, *unnamed))
+
+    def taken_all_the_same(self, entry: Display, lane: _Lane) -> Iterator[str]:
+        """Yield the order of whoever stands at the window, where it was captured when a new code
+        was asked for.
+
+        Only of one who made no other order and was offered no other tender: else what is refused
+        may be another code.
+        """
+        vehicle = lane.at_window
+        if vehicle is None or self._others[vehicle] or lane.offered_us >= lane.came_us:
+            return
+        for trade in self._trades[vehicle]:
+            orders = self._orders[trade.out_trade_no[PASSAGE_DIGITS]]
+            alone = [order.out_trade_no for order in orders] == [trade.out_trade_no]
+            right = alone and orders[0].toll_fen == trade.captured_fen
+            if right and lane.came_us <= (trade.paid_at_us or 0) <= entry.at_us:
+                yield (
+                    f"lane {entry.lane}: asked for another code at {entry.at_us} us, and order"
+                    f" {trade.out_trade_no} was paid"
+                )
+
+
+def _cash(seen: Evidence) -> dict[int, int]:
+    """Return when each vehicle's cash was in the till, as far as anybody wrote that down."""
+    if seen.cash is None:
+        return {driver.vehicle_id: 0 for driver in seen.drivers if driver.cash_fen}
+    first: dict[int, int] = {}
+    for word in seen.cash:
+        if word.taken:
+            at_us = min(word.at_us, first.get(word.vehicle_id, word.at_us))
+            first[word.vehicle_id] = at_us
+    return first
+
+
+def _coupons(seen: Evidence, records: Bodies) -> Iterator[tuple[str, int | None]]:
+    """Yield lane and vehicle wherever a coupon paid; no vehicle where its plate is not known."""
+    by_plate = {driver.plate: driver.vehicle_id for driver in seen.drivers if driver.plate}
+    for record, body in records:
+        if any(leg["tender"] == "coupon" for leg in body.get("legs", [])):
+            plate = str((body.get("plate") or {}).get("text"))
+            yield record.lane_id, None if seen.misread_plates else by_plate.get(plate)
