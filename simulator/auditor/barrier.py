@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from simulator.auditor.alike import BACK_US
 from simulator.auditor.authority import b2_by_person
 from simulator.auditor.evidence import Evidence
+from simulator.auditor.followers import followers
 from simulator.auditor.let_through import a1_let_through
 from simulator.auditor.money import bodies
 from simulator.plant.events import (
@@ -188,7 +189,7 @@ def _b2_recorded(seen: Evidence) -> Iterator[str]:
     for entry in seen.plant_log:
         if isinstance(entry, Passage) and (entry.lane, entry.vehicle_id) in visible:
             through[entry.lane] += 1
-    close = _close_followers(seen)
+    close = Counter(each.lane for each in followers(seen))
     recorded: dict[str, int] = defaultdict(int)
     for record, body in bodies(seen.lane_records):
         if body["end"] in ("passed", "left_during_outage"):
@@ -229,49 +230,6 @@ def _in_doubt(seen: Evidence, visible: set[tuple[str, int]]) -> tuple[Counter[st
                 first <= until_us and from_us <= last for first, last in spans.get(entry.lane, ())
             )
     return doubtful, Counter({lane: len(each) for lane, each in spans.items()})
-
-
-def _close_followers(seen: Evidence) -> Counter[str]:
-    """Return how many vehicles of each lane no loop can tell from the one before.
-
-    A presence outlasts gaps under 1 s on both loops, as trailers make them (design.md section 4):
-    so does one vehicle that follows another that closely, also where a loop was held on between
-    them, and the second made no edge of it at all. Where neither curtain nor camera told anything
-    of the one before as it came under the boom, a gap under 1 s on loop 1 alone is enough.
-    """
-    left: dict[tuple[str, What], int] = {}
-    under_us: dict[str, int] = {}
-    alike: set[tuple[str, int]] = set()
-    short: dict[tuple[str, int], set[What]] = defaultdict(set)
-    own: dict[tuple[str, int], set[What]] = defaultdict(set)
-    close: Counter[str] = Counter()
-    for entry in seen.plant_log:
-        if isinstance(entry, Passage):
-            vehicle = (entry.lane, entry.vehicle_id)
-            too_close = bool(own[vehicle]) and own[vehicle] == short[vehicle]
-            close[entry.lane] += too_close or vehicle in alike
-        elif isinstance(entry, PlantEdge) and entry.what in PRESENT and entry.vehicle_id:
-            place = (entry.lane, entry.what)
-            if not entry.on:
-                left[place] = entry.at_us
-                continue
-            own[entry.lane, entry.vehicle_id].add(entry.what)
-            if place in left and entry.at_us - left[place] < CLEAR_US:
-                short[entry.lane, entry.vehicle_id].add(entry.what)
-                if entry.what is What.LOOP_1 and _untold(seen, entry.lane, under_us):
-                    alike.add((entry.lane, entry.vehicle_id))
-            if entry.what is What.LOOP_2:
-                under_us[entry.lane] = entry.at_us
-    return close
-
-
-def _untold(seen: Evidence, lane: str, under_us: dict[str, int]) -> bool:
-    """Return whether nothing but loops told of the vehicle that came under a lane's boom last."""
-    at_us = under_us.get(lane)
-    return at_us is not None and any(
-        untold.lane_id == lane and untold.from_us <= at_us <= untold.until_us
-        for untold in seen.untold
-    )
 
 
 def _visible(seen: Evidence) -> set[tuple[str, int]]:

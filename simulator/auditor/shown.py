@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from simulator.auditor.alike import alike
 from simulator.auditor.evidence import AuditedOrder, AuditedRecord, CapturedTrade, Evidence
+from simulator.auditor.followers import followers
 from simulator.plant.events import Display, Passage, PlantEdge, What
 
 Bodies: TypeAlias = Iterable[tuple[AuditedRecord, dict[str, Any]]]
@@ -99,7 +100,12 @@ class _Money:
         for order in seen.orders:
             self._orders[order.out_trade_no[PASSAGE_DIGITS]].append(order)
         self._others: dict[int, set[int]] = defaultdict(set)
-        for one, other in (*seen.borrowed, *alike(seen)):
+        close = [
+            (each.vehicle_id, each.before)
+            for each in followers(seen)
+            if each.before is not None and each.before != each.vehicle_id
+        ]
+        for one, other in (*seen.borrowed, *alike(seen), *close):
             self._others[one].add(other)
             self._others[other].add(one)
         self._by_tag = {debit.vehicle_id for debit in seen.debits}

@@ -13,7 +13,7 @@ import pytest
 from simulator.auditor import AuditedDebit, CashWord, DriverStory, Evidence, audit
 from simulator.auditor import shown as shown_module
 from simulator.auditor.evidence import Blind
-from simulator.plant.events import Display, LogEntry, What
+from simulator.plant.events import Display, LogEntry, Passage, What
 from simulator.plant.vehicles import VehicleId
 from tests.simulator.auditor.runs import LANE, S, body, chain, clean_run, edge, road
 from tolling.pictures import DisplayPicture, PictureKind, picture_lines
@@ -113,6 +113,21 @@ def test_who_took_a_vehicles_place_while_the_lane_was_blind_may_be_thanked_for_i
     beside = replace(blind, lane_id="002")
     for seen, broken in (((blind,), False), ((beside,), True), ((), True)):
         assert bool(found(*second, shows(14.5, PAID), blind=seen)) is broken
+
+
+def test_who_follows_so_closely_that_loops_see_one_vehicle_is_thanked_for_it() -> None:
+    """Half a second between the two on both loops, or more than one and they are told apart."""
+    for gap_s, broken in ((0.5, False), (1.5, True)):
+        first = (edge(9, What.LOOP_1, False), edge(10, What.LOOP_2, False))
+        second = (
+            edge(6, What.ON_ROAD, True),
+            edge(9 + gap_s, What.LOOP_1, True),
+            edge(10 + gap_s, What.LOOP_2, True),
+        )
+        through = next(entry for entry in road() if isinstance(entry, Passage))
+        other = [replace(each, vehicle_id=VehicleId(2)) for each in second]
+        passed = replace(through, vehicle_id=VehicleId(2), nose_us=14 * S, tail_us=16 * S)
+        assert bool(found(*first, *other, shows(11.6, PAID), passed)) is broken
 
 
 def test_cash_counts_from_the_moment_it_is_in_the_till() -> None:
