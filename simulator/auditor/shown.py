@@ -1,7 +1,7 @@
 """Part of M4, by what stood on the fee display: nothing unknown is shown as paid or as refused.
 
-A picture is judged when it comes up. One that a display shows again as it was before it went dark
-(its plug, its power) is not shown by the lane.
+A picture is judged when it comes up, and somebody is there to read it. One that a display shows
+again as it was before it went dark (its plug, its power) is not shown by the lane.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def m4_shown(seen: Evidence, records: Bodies) -> Iterator[str]:
             lane.here.discard(entry.vehicle_id)
         elif isinstance(entry, Display) and lane.shows(entry):
             first = entry.lines[0].strip()
-            if first == PAID and not money.had(entry.lane, lane.here, entry.at_us):
+            if first == PAID and lane.here and not money.had(entry.lane, lane.here, entry.at_us):
                 yield f"lane {entry.lane}: showed paid at {entry.at_us} us, and nobody had"
             elif first == REFUSED:
                 yield from money.taken_all_the_same(entry, lane)

@@ -32,6 +32,10 @@ BESIDE = DriverStory(
 )
 
 
+NEXT = replace(edge(6, What.ON_ROAD, True), vehicle_id=VehicleId(2))
+"""Another vehicle drives in."""
+
+
 def shows(at_s: float, kind: PictureKind) -> Display:
     """Return a picture coming up."""
     lines = picture_lines(DisplayPicture(kind=kind, toll_fen=2500))
@@ -80,8 +84,14 @@ def test_paid_is_shown_to_who_has_paid() -> None:
 
 @pytest.mark.parametrize("at_s", [4.9, 10.5, 14])
 def test_paid_is_not_shown_before_the_money_nor_to_the_next_one(at_s: float) -> None:
-    """Too early, or when the one who paid is through the boom."""
-    assert found(shows(at_s, PAID))
+    """Too early, or when the one who paid is through the boom and another has come."""
+    assert found(shows(at_s, PAID), NEXT)
+
+
+def test_what_an_empty_lane_shows_nobody_reads() -> None:
+    """The one who paid is through, and nobody has come since."""
+    assert not found(shows(14, PAID))
+    assert found(shows(14, PAID), NEXT)
 
 
 def test_money_of_another_vehicle_or_none_at_all_shows_nobody_paid() -> None:
@@ -168,8 +178,8 @@ def test_a_tag_or_a_coupon_pays_as_well() -> None:
 def test_a_picture_that_comes_back_after_the_dark_is_nobodys() -> None:
     """The display shows what it showed before; a new picture the lane has put there."""
     first = shows(5.1, PAID)
-    assert not found(first, dark(6), shows(14, PAID))
-    assert found(first, dark(6), shows(7, PictureKind.WELCOME), shows(14, PAID))
+    assert not found(first, dark(6), shows(14, PAID), NEXT)
+    assert found(first, dark(6), shows(7, PictureKind.WELCOME), shows(14, PAID), NEXT)
     assert found(shows(3, PictureKind.TOLL), dark(4), shows(4.5, PAID))
 
 
