@@ -82,7 +82,7 @@ def day(
 
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """End by an exception where the process is told to end, so that no folder and worker is left."""
+    """End by an exception where the process is told to end: no folder and no worker is left."""
 
     def end(number: int, frame: object) -> NoReturn:
         del frame
