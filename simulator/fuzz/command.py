@@ -17,7 +17,12 @@ import typer
 
 from simulator.canaries import CANARIES
 from simulator.fuzz import excuses
-from simulator.fuzz.frozen import regression_text
+from simulator.fuzz.frozen import (
+    REGRESSION_SUFFIX,
+    SCENARIO_SUFFIXES,
+    regression_text,
+    scenario_text,
+)
 from simulator.fuzz.pairs import all_pairs
 from simulator.fuzz.plan import BadPicksError, Picks, plan, read_car_picks, read_fault_picks
 from simulator.fuzz.report import Totals
@@ -25,6 +30,7 @@ from simulator.fuzz.run import SeedJob, SeedResult, run_seed
 from simulator.fuzz.shrink import RUNS_MAX, SECONDS_MAX, command_of, shrink
 from simulator.fuzz.timeline import tell
 from simulator.pool import WorkerLostError, cores, run_all
+from tolling.errors import BadInputError
 
 CANNOT_RUN = 2
 BROKEN = 1
@@ -78,7 +84,11 @@ _Pairs = Annotated[
     bool, typer.Option("--pairs", help="List the (state, event) pairs never reached.")
 ]
 _Save = Annotated[
-    Path | None, typer.Option(help="Write the first failing world here, as a regression.")
+    Path | None,
+    typer.Option(
+        help="Write the first failing world here: as a scenario (.yaml), or whole as it was drawn,"
+        " as a regression (.toml)."
+    ),
 ]
 _Debug = Annotated[
     bool, typer.Option("--debug", help="Let an exception in a world through, with its trace.")
@@ -115,6 +125,8 @@ def fuzz(
         first_lanes=first_lanes,
     )
     work = _jobs(seeds, picks, canary)
+    if save is not None:
+        _check_save(save)
     options = _Options(
         workers=jobs or cores(),
         stop=stop_at_first,
@@ -175,6 +187,14 @@ def _seeds(text: str) -> range:
     if last - first >= SEEDS_MAX:
         raise _refuse(f"--seeds {text}: more than {SEEDS_MAX} seeds at once")
     return range(first, last + 1)
+
+
+def _check_save(path: Path) -> None:
+    """Refuse before hours of seeds what could not be written after them."""
+    if path.suffix not in (*SCENARIO_SUFFIXES, REGRESSION_SUFFIX):
+        raise _refuse(f"--save {path}: name it .yaml, a scenario, or .toml, a regression")
+    if not path.parent.is_dir():
+        raise _refuse(f"--save {path}: there is no folder {path.parent}: make it first")
 
 
 def _or_refuse(read: Callable[[], Any]) -> Any:
@@ -275,8 +295,17 @@ def _save(job: SeedJob, finding: str, path: Path | None) -> None:
     if path is None:
         return
     rule, _, what = finding.partition(": ")
-    path.write_text(regression_text(job, what=what, rule=rule), encoding="utf-8")
-    _say(f"kept in {path}: say there in one line what it was")
+    if path.suffix == REGRESSION_SUFFIX:
+        path.write_text(regression_text(job, what=what, rule=rule), encoding="utf-8")
+        _say(f"kept in {path}: say there in one line what it was")
+        return
+    try:
+        text = scenario_text(job, what=what, rule=rule)
+    except BadInputError as error:
+        _say(f"{path} is not written: {error}")
+        return
+    path.write_text(text, encoding="utf-8")
+    _say(f"kept in {path}: run it by toll-sim scenario {path}")
 
 
 def _print(totals: Totals, options: _Options) -> None:

@@ -280,14 +280,21 @@ def from_config(
     name: str = "found",
     shows_en: str = "",
     heading: Sequence[str] = (),
+    expected: Expectations | None = None,
 ) -> str:
     """Return a scenario file of one world's plan. Run again it has the same trace.
 
     Args:   findings: what was wrong in that run, as comments. The file expects that nothing is: it
             fails until the bug is repaired.
-            heading: more comments.
+            heading: more comments. expected: what must come of it; None: what always must.
     """
-    scenario = Scenario(name=name, seed=seed, config=config, shows_en=shows_en)
+    scenario = Scenario(
+        name=name,
+        seed=seed,
+        config=config,
+        shows_en=shows_en,
+        expected=expected or Expectations(),
+    )
     return write_scenario(scenario, heading=(*heading, *(f"found: {each}" for each in findings)))
 
 

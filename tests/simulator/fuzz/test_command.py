@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from simulator.auditor import CHECKS
+from simulator.canaries import planted
+from simulator.scenarios.running import run_scenario
+from simulator.scenarios.scenario import load_scenario
 
 ROOT = Path(__file__).parents[3]
 pytestmark = [pytest.mark.simulation, pytest.mark.timeout(300)]
@@ -50,6 +53,8 @@ def test_the_last_line_is_one_json_object_and_a_clean_range_exits_0() -> None:
         (["--seeds", "1", "--cars", "99"], "the seed has cars 1.."),
         (["--seeds", "1..2", "--cars", "1"], "are of one seed"),
         (["--seeds", "1", "--canary", "nightingale"], "one of cancel_believed"),
+        (["--seeds", "1", "--save", "found.txt"], "name it .yaml, a scenario, or .toml"),
+        (["--seeds", "1", "--save", "nowhere/found.yaml"], "there is no folder nowhere"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(options: list[str], said: str) -> None:
@@ -72,6 +77,21 @@ def test_a_canary_fails_is_made_smaller_told_and_kept(tmp_path: Path) -> None:
     assert "toll-sim fuzz --seeds 1 --vehicles 3 --faults none --cars" in done.stderr
     assert "drives into the lane" in done.stderr
     assert 'rule = "M7"' in kept.read_text(encoding="utf-8")
+
+
+def test_what_is_left_of_a_seed_is_kept_as_a_scenario(tmp_path: Path) -> None:
+    """Run as a scenario it fails while the bug is there, and passes without it."""
+    kept = tmp_path / "found.yaml"
+    options = ("--canary", "code_kept_in_clear", "--seeds", "1", "--vehicles", "3")
+    done = fuzz(*options, "--jobs", "1", "--save", str(kept))
+    assert done.returncode == 1
+    assert f"kept in {kept}: run it by toll-sim scenario {kept}" in done.stderr
+    subject = load_scenario(kept)
+    assert subject.expected.violations == {"M7": 0}
+    assert run_scenario(subject).ok
+    with planted("code_kept_in_clear"):
+        (failed,) = [check for check in run_scenario(subject).checks if not check.ok]
+    assert (failed.what, failed.seen.split()[0]) == ("no rule is broken", "M7")
 
 
 def test_never_reached_pairs_are_listed_with_their_reasons() -> None:
