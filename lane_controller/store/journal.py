@@ -95,7 +95,8 @@ class LaneStore:
             return found, reading.read_events(connection, number)
 
     def set_max_pages(self, pages: int = NO_LIMIT_PAGES) -> None:
-        """Bound the journal to *pages* of 4 KiB (a full disk in trials); without: no bound."""
+        """Bound the journal to *pages* of 4 KiB: a full disk of the simulated world, where there is
+        no disk, and of tests. Without: no bound."""
         assert pages > 0
         with self._errors(), self._engine.connect() as connection:
             connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")

@@ -159,7 +159,10 @@ _PLATFORM_TEXTS: dict[PlatformFault, tuple[str, str]] = {
 }
 _COMMIT_TEXTS: dict[CommitFate, tuple[str, str]] = {
     CommitFate.FAILS: ("the transaction is rolled back", "told that it failed"),
-    CommitFate.FULL: ("no space", "disk full; the ballast is freed"),
+    CommitFate.FULL: (
+        "no space",
+        "SQLite may add no page (`max_page_count`): what fits is stored, the rest is refused",
+    ),
     CommitFate.ANSWER_LOST: ("stored, and the process is told it failed", "stored unknowingly"),
     CommitFate.SLOW: ("takes up to seconds", "over 1 s: a degraded mode"),
 }

@@ -1,9 +1,21 @@
-"""The disk under a process: how long a commit takes, and what becomes of it."""
+"""The disk under a process: how long a commit takes, and what becomes of it.
+
+A full disk is SQLite's own answer: a commit it hits is made with ``max_page_count`` at the pages
+the store has now. What fits into them is stored, as on a real disk; what needs one more is refused
+by the production path. No ballast is freed: the trouble is as if another program had taken that
+room as well, until it ends.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
 
+from sqlalchemy import Connection
+
+from lane_controller.store import LaneStore
+from lane_controller.store.journal import NO_LIMIT_PAGES
 from simulator.world.faults import CommitFate, CommitTrouble
 from simulator.world.heap import Heap
 from tolling.clock import NS_PER_MS
@@ -52,3 +64,27 @@ class Disk:
                 return delay_ns, trouble.fate
             delay_ns += trouble.ms * NS_PER_MS
         return delay_ns, None
+
+
+@contextmanager
+def no_room_for_lane(store: LaneStore) -> Iterator[None]:
+    """Let a lane's journal have no page more within the block."""
+    store.set_max_pages(store.pages())
+    try:
+        yield
+    finally:
+        store.set_max_pages()
+
+
+@contextmanager
+def no_room_for_plaza(connection: Connection) -> Iterator[None]:
+    """Let what commits on *connection*, of SQLite, have no page more within the block."""
+    # By the driver: SQLAlchemy would begin a transaction for it.
+    cursor = connection.connection.cursor()
+    (pages,) = cursor.execute("PRAGMA page_count").fetchone()
+    cursor.execute(f"PRAGMA max_page_count = {int(pages)}")
+    try:
+        yield
+    finally:
+        cursor.execute(f"PRAGMA max_page_count = {NO_LIMIT_PAGES}")
+        cursor.close()

@@ -7,6 +7,7 @@ more: effects are carried out in their order, answers come back as inputs, nothi
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -19,7 +20,7 @@ from lane_controller.engine.engine import LaneEngine
 from lane_controller.engine.recovery import recover
 from lane_controller.store import LaneStore, StoreFullError
 from simulator.world.clock import MachineClock
-from simulator.world.disk import Disk
+from simulator.world.disk import Disk, no_room_for_lane
 from simulator.world.faults import CommitFate, KillAtStep, StepKind, lane_name
 from simulator.world.heap import Heap
 from simulator.world.keys import plaza_signed
@@ -196,10 +197,8 @@ class LaneProcess(Process):
         trouble: inp.CommitTrouble | None = None
         if fate is CommitFate.FAILS:
             trouble = inp.CommitTrouble.FAILED
-        elif fate is CommitFate.FULL:
-            trouble = inp.CommitTrouble.FULL
         else:
-            trouble = self._write(commit)
+            trouble = self._write(commit, full=fate is CommitFate.FULL)
             if trouble is None and self.reach(StepKind.COMMITTED, kinds):
                 return
             if fate is CommitFate.ANSWER_LOST:
@@ -209,9 +208,11 @@ class LaneProcess(Process):
         else:
             self.feed(inp.CommitFailed(commit_id=commit.commit_id, why=trouble))
 
-    def _write(self, commit: fx.Commit) -> inp.CommitTrouble | None:
+    def _write(self, commit: fx.Commit, *, full: bool) -> inp.CommitTrouble | None:
+        store = self.outside.store
         try:
-            self.outside.store.commit(commit.units)
+            with no_room_for_lane(store) if full else nullcontext():
+                store.commit(commit.units)
         except StoreFullError:
             return inp.CommitTrouble.FULL
         except JournalError:

@@ -7,6 +7,7 @@ codes live in this process's memory and nowhere else. Nothing is decided here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from random import Random
 
@@ -47,7 +48,7 @@ from plaza_server.engine import (
 from plaza_server.rules.outcomes import Evidence, PlatformOutcome, Unknown
 from plaza_server.store import Store, commit_group, queries
 from simulator.world.clock import MachineClock
-from simulator.world.disk import Disk
+from simulator.world.disk import Disk, no_room_for_plaza
 from simulator.world.faults import PLAZA, CommitFate, KillAtStep, StepKind
 from simulator.world.heap import Heap
 from simulator.world.links import Wiretap
@@ -322,12 +323,12 @@ class PlazaProcess(Process):
         if self.reach(StepKind.COMMIT, what):
             return
         results: list[tuple[object, ...] | Exception]
-        lost = fate in (CommitFate.FAILS, CommitFate.FULL)
-        if lost:
+        if fate is CommitFate.FAILS:
             results = [OSError(str(fate))] * len(group)
         else:
-            results = commit_group(self._writing(), [commit.units for commit in group])
-            if self.reach(StepKind.COMMITTED, what):
+            results = self._write(group, full=fate is CommitFate.FULL)
+            stored = not all(isinstance(result, Exception) for result in results)
+            if stored and self.reach(StepKind.COMMITTED, what):
                 return
             if fate is CommitFate.ANSWER_LOST:
                 results = [OSError(str(fate))] * len(group)
@@ -335,6 +336,11 @@ class PlazaProcess(Process):
         for commit, result in zip(group, results, strict=True):
             self._tell(commit.commit_id, result)
         self._begin_commit()
+
+    def _write(self, group: list[Commit], *, full: bool) -> list[tuple[object, ...] | Exception]:
+        connection = self._writing()
+        with no_room_for_plaza(connection) if full else nullcontext():
+            return commit_group(connection, [commit.units for commit in group])
 
     def _writing(self) -> Connection:
         """Return the connection this life commits on, kept as the committer's thread keeps it."""
