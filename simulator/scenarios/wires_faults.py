@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import Any, assert_never
 
 from simulator.stack import wall
 from simulator.stack.disk import SmallDisk
@@ -16,14 +16,17 @@ from simulator.stack.part import Part
 from simulator.stack.proxy import GOOD, Cut, Manners, Way
 from simulator.stack.stack import Stack
 from simulator.stack.wires import Wires
+from simulator.world.catalogue import AT_A_STEP, TOLD_OF_IT, WORLD_ONLY
 from simulator.world.faults import (
     BarrierFault,
     BarrierTrouble,
+    ClockDrift,
     ClockJump,
     CommitFate,
     CommitTrouble,
     DeviceTroubleAt,
     KillAt,
+    KillAtStep,
     LanePowerLoss,
     LineTrouble,
     PlatformTrouble,
@@ -91,8 +94,12 @@ class Deeds:
                 return tuple(self._clock(fault))
             case TariffSwitch():
                 return (_at(fault.at_ms, lambda: self._tariff(fault)),)
+            case ClockDrift():
+                raise _cannot(fault)
+            case KillAtStep():
+                raise CannotOnWiresError(f"{kind_of(fault)}: {AT_A_STEP}")
             case _:
-                raise CannotOnWiresError(f"{kind_of(fault)}: {_why(fault)}")
+                assert_never(fault)
 
     def _part(self, process: str) -> Part:
         part = self._stack.parts.get(process)
@@ -120,11 +127,11 @@ class Deeds:
         yield _at(fault.at_ms + fault.for_ms, lambda: _behave(wires, names, GOOD))
 
     def _disk(self, fault: CommitTrouble) -> Iterator[Deed]:
+        if fault.fate is not CommitFate.FULL:
+            raise _cannot(fault, f" of {fault.process}")
         disk = self._disks.get(fault.process)
-        if disk is None or fault.fate is not CommitFate.FULL:
-            raise CannotOnWiresError(
-                f"{kind_of(fault)} of {fault.process}: a real disk takes commits or is full"
-            )
+        if disk is None:
+            raise CannotOnWiresError(f"{kind_of(fault)}: there is no disk of {fault.process}")
         yield _at(fault.at_ms, disk.fill)
         yield _at(fault.at_ms + fault.for_ms, disk.free)
 
@@ -171,7 +178,7 @@ class Deeds:
         clock = self._part(fault.process).clock
         assert clock is not None, "every process of a stack has its own"
         if fault.noticed:
-            raise CannotOnWiresError(f"{kind_of(fault)}: a real process is not told of it")
+            raise CannotOnWiresError(f"{kind_of(fault)}: {TOLD_OF_IT}")
         yield _at(fault.at_ms, lambda: wall.set_off(clock, fault.offset_ms))
         yield _at(fault.at_ms + fault.for_ms, lambda: wall.set_off(clock, 0))
 
@@ -237,17 +244,11 @@ def _manners(fault: LineTrouble) -> Manners:
     if fault.cut:
         return Manners(cut=Cut.RESET)
     if fault.lost_permille or fault.doubled_permille or fault.late_permille:
-        raise CannotOnWiresError(
-            f"{kind_of(fault)} on {fault.line}: TCP loses, doubles and overtakes no message; "
-            "cut the line or make it slow"
-        )
+        raise _cannot(fault, f" on {fault.line}")
     way = Way(delay_ms=fault.ms, jitter_ms=fault.spread_ms)
     return Manners(to_server=way, to_client=way)
 
 
-def _why(fault: WorldFault) -> str:
-    name = type(fault).__name__
-    return {
-        "KillAtStep": "the steps of a real process cannot be counted from outside",
-        "ClockDrift": "all processes share this machine's oscillator",
-    }.get(name, "nobody has built it")
+def _cannot(fault: WorldFault, where: str = "") -> CannotOnWiresError:
+    """Return the refusal of a kind that the catalogue knows in virtual time alone."""
+    return CannotOnWiresError(f"{kind_of(fault)}{where}: {WORLD_ONLY[kind_of(fault)]}")

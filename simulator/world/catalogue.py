@@ -6,8 +6,8 @@ page and the enums against each other, so that no kind is added in silence.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from simulator.models.device_faults import DeviceFault
@@ -58,9 +58,31 @@ class Face(StrEnum):
     BOTH = "world and wires"
     """The model has it, so both faces show it."""
     WORLD = "world"
-    """Virtual time only; on wires the operating system's own faults do it (chaos)."""
+    """Virtual time only; ``WORLD_ONLY`` says why."""
     BYTES = "wires; in the world as named"
     """It is about bytes, which the world's device ports have none of."""
+
+
+_A_DISK = "a real disk takes commits or is full"
+_TCP = "TCP loses, doubles and delays no single message; cut the line or make it slow"
+WORLD_ONLY: Mapping[str, str] = {
+    "commit_fails": _A_DISK,
+    "commit_answer_lost": _A_DISK,
+    "commit_slow": _A_DISK,
+    "line_lossy": _TCP,
+    "line_doubles": _TCP,
+    "line_late": _TCP,
+    "clock_drift": "all processes share this machine's oscillator",
+}
+"""Kinds that real processes cannot have, each with the reason; every other kind exists on wires."""
+AT_A_STEP = "the steps of a real process cannot be counted from outside"
+TOLD_OF_IT = "a real process is not told of it"
+IN_PART: Mapping[str, str] = {
+    "kill": f"on wires at an instant alone: {AT_A_STEP}",
+    "clock_jump": f"on wires never noticed by the process: {TOLD_OF_IT}",
+    "line_reorders": "on wires between connections: TCP keeps the order of each",
+}
+"""Kinds of which wires have a part, and which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +97,8 @@ class FaultEntry:
     what: str
     in_world: str
     """What the lane or the plaza sees of it in virtual time."""
+    note: str = ""
+    """What of it wires cannot show, and why; empty: nothing."""
 
 
 _DEVICE_TEXTS: dict[DeviceFault, tuple[Face, str, str]] = {
@@ -172,54 +196,50 @@ _BARRIER_TEXTS: dict[BarrierFault, tuple[Face, str, str]] = {
     BarrierFault.SLOW: (Face.BOTH, "the motor is slow", "late limits, from 3 s a fault"),
     BarrierFault.HAND_UP: (Face.BOTH, "somebody raises it by hand", "movement without command"),
 }
-_OTHERS: tuple[FaultEntry, ...] = tuple(
-    FaultEntry(target=target, kind=kind, face=Face.WORLD, what=what, in_world=in_world)
-    for target, kind, what, in_world in (
-        ("process", "kill", "kill -9 at an instant, or at any commit or send", "object dropped"),
-        ("lane", "lane_power_loss", "the whole lane box goes dark", "kill, reboot, power_fail"),
-        ("line", "line_cut", "nothing crosses", "unreachable, timeout, broker away"),
-        ("line", "line_lossy", "some messages are lost", "timeout"),
-        ("line", "line_slow", "everything arrives later", "late or timeout"),
-        ("line", "line_doubles", "a proxy or broker sends messages twice", "a second request"),
-        ("line", "line_reorders", "later messages overtake earlier ones", "another order"),
-        ("line", "line_late", "some messages come when nobody waits", "late request or answer"),
-        ("clock", "clock_jump", "the wall clock is set wrong and right again", "another time"),
-        ("clock", "clock_drift", "timers and wall clock run too fast or slow", "another pace"),
-        ("plaza", "tariff_switch", "a new tariff version comes into force", "another price"),
-    )
+_OTHERS: tuple[tuple[str, str, str, str], ...] = (
+    ("process", "kill", "kill -9 at an instant, or at any commit or send", "object dropped"),
+    ("lane", "lane_power_loss", "the whole lane box goes dark", "kill, reboot, power_fail"),
+    ("line", "line_cut", "nothing crosses", "unreachable, timeout, broker away"),
+    ("line", "line_lossy", "some messages are lost", "timeout"),
+    ("line", "line_slow", "everything arrives later", "late or timeout"),
+    ("line", "line_doubles", "a proxy or broker sends messages twice", "a second request"),
+    ("line", "line_reorders", "later messages overtake earlier ones", "another order"),
+    ("line", "line_late", "some messages come when nobody waits", "late request or answer"),
+    ("clock", "clock_jump", "the wall clock is set wrong and right again", "another time"),
+    ("clock", "clock_drift", "timers and wall clock run too fast or slow", "another pace"),
+    ("plaza", "tariff_switch", "a new tariff version comes into force", "another price"),
 )
 
 
 def entries() -> Iterator[FaultEntry]:
     """Yield every kind of fault, by target."""
+    for entry in _all():
+        if entry.kind in WORLD_ONLY:
+            yield replace(entry, face=Face.WORLD, note=WORLD_ONLY[entry.kind])
+        else:
+            yield replace(entry, note=IN_PART.get(entry.kind, ""))
+
+
+def _all() -> Iterator[FaultEntry]:
+    """Yield every kind as if wires could have it."""
     for device, kinds in _BY_DEVICE.items():
         for kind in DeviceFault:
             if kind in kinds:
                 face, what, in_world = _DEVICE_TEXTS[kind]
-                yield FaultEntry(
-                    target=device,
-                    kind=f"{device}_{kind.value}",
-                    face=face,
-                    what=what,
-                    in_world=in_world,
-                )
+                yield _entry(device, f"{device}_{kind.value}", what, in_world, face)
     for fault in STAGES:
-        what, in_world = _PLATFORM_TEXTS[fault]
-        kind_name = f"platform_{fault.value}"
-        yield FaultEntry(
-            target="platform", kind=kind_name, face=Face.BOTH, what=what, in_world=in_world
-        )
+        yield _entry("platform", f"platform_{fault.value}", *_PLATFORM_TEXTS[fault])
     for fate in CommitFate:
-        what, in_world = _COMMIT_TEXTS[fate]
-        kind_name = f"commit_{fate.value}"
-        yield FaultEntry(
-            target="disk", kind=kind_name, face=Face.WORLD, what=what, in_world=in_world
-        )
+        yield _entry("disk", f"commit_{fate.value}", *_COMMIT_TEXTS[fate])
     for barrier in BarrierFault:
         face, what, in_world = _BARRIER_TEXTS[barrier]
-        kind_name = f"barrier_{barrier.value}"
-        yield FaultEntry(target="barrier", kind=kind_name, face=face, what=what, in_world=in_world)
-    yield from _OTHERS
+        yield _entry("barrier", f"barrier_{barrier.value}", what, in_world, face)
+    for target, name, what, in_world in _OTHERS:
+        yield _entry(target, name, what, in_world)
+
+
+def _entry(target: str, kind: str, what: str, in_world: str, face: Face = Face.BOTH) -> FaultEntry:
+    return FaultEntry(target=target, kind=kind, face=face, what=what, in_world=in_world)
 
 
 _HEAD = """# Faults
@@ -230,8 +250,9 @@ A fault's kind is the name reports count it by. Faults of devices and platforms 
 so the virtual world and the wires show the same thing. What is about a device's bytes exists on
 wires and appears in virtual time as what its driver makes of it: a timeout, unavailable, a protocol
 error.
-Processes, disks, lines and clocks of the virtual world are the world's own; on wires kill -9,
-SIGSTOP, a small disk, a proxy between two processes and an unplugged pty do the same.
+Processes, disks, lines and clocks of the virtual world are the world's own; on wires (`toll-sim
+scenario --wires`) kill -9, a small disk, a proxy between two processes, a wall clock for each
+process and an unplugged pty do the same. What real processes cannot have says so with its reason.
 Two plaza processes on one store (`WorldConfig.plazas`) are no fault but a way to run.
 """
 
@@ -244,8 +265,8 @@ def page() -> str:
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| {entry.target} | `{entry.kind}` | {entry.face.value} | {entry.what} |"
-        f" {entry.in_world} |"
+        f"| {entry.target} | `{entry.kind}` | {entry.face.value}"
+        f"{f' ({entry.note})' if entry.note else ''} | {entry.what} | {entry.in_world} |"
         for entry in entries()
     ]
     return "\n".join(lines) + "\n"

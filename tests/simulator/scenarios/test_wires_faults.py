@@ -17,6 +17,8 @@ from simulator.stack.plan import Plan
 from simulator.stack.site_client import SiteClient
 from simulator.stack.stack import Stack
 from simulator.stack.wires import Wires
+from simulator.world.build import lane_ids
+from simulator.world.catalogue import Face, entries
 from simulator.world.faults import (
     BarrierFault,
     BarrierTrouble,
@@ -32,12 +34,16 @@ from simulator.world.faults import (
     PlatformTrouble,
     TariffSwitch,
     WorldFault,
+    kind_of,
 )
+from simulator.world.swarm import draw_faults
 from tests.simulator.scenarios.test_examples import FOLDER, NAMED, named_rows
 from tolling.paycodes import Wallet
 
 pytestmark = [pytest.mark.wire]
 LANE = "lane 001"
+WIRED = ("io", "scanner", "display", "camera", "etc")
+"""Devices of a lane."""
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +116,7 @@ def test_a_fault_that_real_processes_can_have_happens_at_its_times(
         ),
         (ClockDrift(process=LANE, at_ms=1, for_ms=1, ppm=5), "clock_drift: all processes"),
         (full(LANE, CommitFate.SLOW), f"commit_slow of {LANE}: a real disk"),
-        (full("plaza"), "commit_full of plaza: a real disk"),
+        (full("plaza"), "commit_full: there is no disk of plaza"),
         (
             LineTrouble(line=f"{LANE}-plaza", at_ms=1, for_ms=1, lost_permille=300),
             f"line_lossy on {LANE}-plaza: TCP loses",
@@ -162,3 +168,42 @@ def test_the_pages_table_says_which_named_faults_cannot_be_had_on_wires(
         assert {name for name in files if impossible(name)} == virtual_only, fault
         assert files - virtual_only or fault not in NAMED, fault
     stack.wires.close()
+
+
+def _examples() -> Iterator[WorldFault]:
+    """Yield faults of every kind there is: what seeds draw, and of each vocabulary each word."""
+    for seed in range(150):
+        yield from draw_faults(seed, lanes=lane_ids(1), until_ms=60_000, platforms=["alipay"])
+    for entry in entries():
+        word = entry.kind.removeprefix(f"{entry.target}_")
+        if entry.target == "platform":
+            yield PlatformTrouble(at_ms=1, fault=Fault(kind=PlatformFault(word)))
+        elif entry.target in WIRED:
+            trouble = DeviceTrouble(kind=DeviceFault(word))
+            yield DeviceTroubleAt(at_ms=1, lane_id="001", device=entry.target, trouble=trouble)
+
+
+def _can(subject: Deeds, fault: WorldFault) -> bool:
+    try:
+        subject.of(fault)
+    except CannotOnWiresError:
+        return False
+    return True
+
+
+@pytest.mark.slow
+def test_the_catalogue_says_of_every_kind_whether_wires_have_it(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is done, is done in part, and is refused on wires is what docs/faults.md says."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    disk = SmallDisk(tmp_path, lambda: None)
+    subject = Deeds(stack, {LANE: disk, "plaza": disk})
+    seen: dict[str, set[bool]] = {}
+    for fault in _examples():
+        seen.setdefault(kind_of(fault), set()).add(_can(subject, fault))
+    assert set(seen) == {entry.kind for entry in entries()}
+    for entry in entries():
+        assert (entry.face is Face.WORLD) == (seen[entry.kind] == {False}), entry.kind
+        if False in seen[entry.kind]:
+            assert entry.note, f"{entry.kind}: wires have it in part, and nobody says which"
