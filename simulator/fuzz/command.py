@@ -28,7 +28,7 @@ from simulator.fuzz.plan import BadPicksError, Picks, plan, read_car_picks, read
 from simulator.fuzz.report import Totals
 from simulator.fuzz.run import SeedJob, SeedResult, run_seed
 from simulator.fuzz.shrink import RUNS_MAX, SECONDS_MAX, command_of, shrink
-from simulator.fuzz.timeline import tell
+from simulator.fuzz.story import tell
 from simulator.pool import WorkerLostError, cores, run_all
 from tolling.errors import BadInputError
 

@@ -1,18 +1,16 @@
 """What happened in a run, in lines a person can read: world seconds, who, what.
 
-Told from what can be seen from outside: the trace of the heap (who did what), the plant's own log
-(road, boom, display) and the auditor's findings. Routine (heartbeats, commits, polls of state) is
-left out.
+The words for what can be seen from outside: the trace of the heap (who did what), the plant's own
+log (road, boom, display), alarms and notices on the wires, sealed records. Routine (heartbeats,
+commits, polls of state) is left out. ``simulator.fuzz.telling`` reads a run along and says them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from simulator.fuzz.plan import describe, plan
-from simulator.fuzz.run import SeedJob, SeedResult, run_config
 from simulator.plant.events import (
     BoomMove,
     Contact,
@@ -24,31 +22,10 @@ from simulator.plant.events import (
     What,
 )
 from simulator.world.platforms import PLATFORM_OF
-from simulator.world.world import World
-
-NS_PER_US = 1_000
-US_PER_S = 1_000_000
-LINES_MAX = 160
-HEAD_LINES = 30
-"""Of a longer run the first lines and the last ones are told."""
-WIDTH = 110
+from tolling.inputs import LowerRefusal
 
 Say = Callable[[str], str | None]
 """The detail of a trace line -> what is told of it, or None."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """One line of a timeline."""
-
-    at_us: int
-    number: int
-    """Of lines at one instant, in the order in which they were told."""
-    who: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.at_us / US_PER_S:9.3f} s  {self.who:9} {self.what}"[:WIDTH]
 
 
 # ---- the trace, in words ----
@@ -111,8 +88,30 @@ def _device(detail: str) -> str | None:
     return None
 
 
+_REFUSED = {
+    LowerRefusal.OCCUPIED: "a detector under it is occupied, faulty or unreadable",
+    LowerRefusal.MISSING: "a detector under it was not read",
+    LowerRefusal.STALE: "what was read of a detector under it is too old",
+}
+
+
+def _lowered(detail: str) -> str:
+    refusal = _field(detail, "refusal")
+    if refusal in ("", "None"):
+        return "asked to lower the boom: done"
+    return f"asked to lower the boom: refused, {_REFUSED[LowerRefusal(refusal)]}"
+
+
+def _starts(detail: str) -> str:
+    return f"starts, life {detail}"
+
+
+def _broker(detail: str) -> str:
+    return "has the broker" if _field(detail, "up") == "True" else "has LOST the broker"
+
+
 LANE_WORDS: dict[str, Say] = {
-    "starts": _with("starts, life"),
+    "starts": _starts,
     "dies": _plain("DIES"),
     "CodeScanned": _plain("a pay code is scanned"),
     "NotCodeScanned": _with("something is scanned that is no pay code:", "reason"),
@@ -122,15 +121,15 @@ LANE_WORDS: dict[str, Say] = {
     "CommitFailed": _with("a commit FAILS:", "why"),
     "PersonOrdered": _with("a person orders", "action"),
     "BarrierFailed": _plain("the barrier did not take the pulse"),
-    "LowerAnswered": _with("lowering answered:", "refusal"),
-    "BrokerLink": _with("the broker's link is up:", "up"),
+    "LowerAnswered": _lowered,
+    "BrokerLink": _broker,
     "PlazaAnswered": _plaza_said,
     "PlazaFailed": _with("the plaza fails to answer:", "why"),
     "calls": _asks,
     "device": _device,
 }
 PLAZA_WORDS: dict[str, Say] = {
-    "starts": _with("starts, life"),
+    "starts": _starts,
     "dies": _plain("DIES"),
     "PaymentRequested": _with("takes a payment", "passage_id", "attempt", "toll_fen"),
     "CancelRequested": _with("is asked to cancel", "out_trade_no"),
@@ -150,9 +149,10 @@ DRIVER_WORDS = {
 
 
 def words_for(actor: str, kind: str, detail: str) -> str | None:
-    """Return what a person is told of one line of the trace; None for routine."""
+    """Return what a person is told of one line of the trace; None for routine, and for faults,
+    whose target and end are in their plan."""
     if actor == "fault":
-        return f"FAULT begins: {kind}"
+        return None
     if actor in PLATFORM_OF.values():
         number, _, status = detail.partition(" ")
         return f"is asked: {kind} {number}" + ("" if status == "200" else f" -> HTTP {status}")
@@ -201,62 +201,31 @@ def _heading(move: BoomMove) -> str:
     return f"goes {move.heading} ({move.cause})"
 
 
-# ---- the whole ----
+# ---- what was told on the wires and written down, in words ----
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
-    """A run told."""
-
-    lines: tuple[str, ...]
-    result: SeedResult
-
-
-def tell(job: SeedJob) -> Story:
-    """Run a seed once more and tell what happens in it."""
-    config = plan(job.seed, job.picks)
-    told: list[Told] = []
-    worlds: list[World] = []
-
-    def watch(now_ns: int, actor: str, kind: str, detail: str) -> None:
-        what = words_for(actor, kind, detail)
-        if what is not None:
-            who = "outside" if actor == "fault" else actor
-            told.append(Told(at_us=now_ns // NS_PER_US, number=len(told), who=who, what=what))
-
-    def on_built(world: World) -> None:
-        worlds.append(world)
-        world.heap.watch(watch)
-
-    result = run_config(job.seed, config, canary=job.canary, on_built=on_built)
-    for entry in worlds[0].plant.log:
-        what = road_words(entry)
-        if what is not None:
-            number = len(told)
-            told.append(Told(at_us=entry.at_us, number=number, who=f"road {entry.lane}", what=what))
-    told.sort(key=lambda line: (line.at_us, line.number))
-    lines = _bounded([str(line) for line in _without_repeats(told)])
-    return Story(lines=(*describe(config), *lines, *_ends(result)), result=result)
+def alarm_words(notice: Mapping[str, Any]) -> tuple[str, bool, str]:
+    """Return what an alarm is about, whether it begins, and its line."""
+    subject = f"{notice['code']} of {notice['subject']}" if notice["subject"] else notice["code"]
+    if notice["raised"]:
+        return subject, True, f"ALARM {subject}: {notice['what']}"
+    return subject, False, f"alarm {subject} is over"
 
 
-def _without_repeats(told: list[Told]) -> list[Told]:
-    """Return the lines without what one actor says again and again with nothing between."""
-    kept: list[Told] = []
-    last: dict[str, str] = {}
-    for line in told:
-        if last.get(line.who) != line.what:
-            kept.append(line)
-        last[line.who] = line.what
-    return kept
+def notice_words(notice: Mapping[str, Any]) -> tuple[str, bool, str] | None:
+    """Return which degraded mode a notice is about, whether it begins, and its line; None for
+    other notices."""
+    begun, _, mode = notice["name"].partition("_")
+    if begun == "degraded":
+        return notice["name"], True, f"DEGRADED {mode}: {notice['facts'].get('detail', '')}"
+    if begun == "restored":
+        return f"degraded_{mode}", False, f"degraded mode {mode} is over"
+    return None
 
 
-def _bounded(lines: list[str]) -> list[str]:
-    if len(lines) <= LINES_MAX:
-        return lines
-    left_out = len(lines) - LINES_MAX
-    gap = f"            ... {left_out} lines left out ..."
-    return [*lines[:HEAD_LINES], gap, *lines[HEAD_LINES + left_out :]]
-
-
-def _ends(result: SeedResult) -> list[str]:
-    return [f"BROKEN  {finding}" for finding in result.findings]
+def record_words(seq: int, body: Mapping[str, Any]) -> str:
+    """Return what a person is told of a sealed record."""
+    legs = " and ".join(f"{leg['amount_fen']} by {leg['tender']}" for leg in body["legs"])
+    unpaid = f", {body['unpaid_reason']}" if body["unpaid_reason"] else ""
+    toll = f"toll {body['toll_due_fen']}, {legs or 'nothing paid'}"
+    return f"SEALS record {seq}: {body['end']}, {toll}{unpaid}"

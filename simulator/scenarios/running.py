@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from simulator.auditor import CHECKS, audit
 from simulator.scenarios.amounts import span_text
@@ -14,6 +15,9 @@ from simulator.world.build import WorldResult, build_world, run_world
 from simulator.world.world import World
 from tolling.ids import BootId, LaneId
 from tolling.messages import CommandResult, OperatorCommand
+
+if TYPE_CHECKING:
+    from simulator.fuzz.telling import Telling
 
 NS_PER_US = 1_000
 PERSON = "person"
@@ -116,7 +120,7 @@ def run_scenario(scenario: Scenario, *, timeline: bool = False) -> Outcome:
     Args: timeline: tell what happened; it costs time.
     """
     world = build_world(scenario.seed, to_config(scenario))
-    told = _Telling(world) if timeline else None
+    told = _telling(world) if timeline else None
     people = People(world, scenario.steps)
     people.begin()
     try:
@@ -130,6 +134,13 @@ def run_scenario(scenario: Scenario, *, timeline: bool = False) -> Outcome:
         outcome = replace(outcome, timeline=told.lines())
     close(world)
     return outcome
+
+
+def _telling(world: World) -> Telling:
+    # The words are fuzz's; its package is loaded only where somebody wants to read them.
+    from simulator.fuzz.telling import Telling
+
+    return Telling(world)
 
 
 def close(world: World) -> None:
@@ -169,43 +180,3 @@ def _broken_off(scenario: Scenario, world: World, last: str) -> Outcome:
         vehicles=sum(world.site.is_gone(car.vehicle.vehicle_id) for car in world.site.cars),
         timeline=(),
     )
-
-
-class _Telling:
-    """Reads along what goes into the trace."""
-
-    def __init__(self, world: World) -> None:
-        # The words are fuzz's; its package is loaded only where somebody wants to read them.
-        from simulator.fuzz import timeline
-
-        self._words = timeline
-        self._world = world
-        self._told: list[tuple[int, int, str, str]] = []
-        world.heap.watch(self._watch)
-
-    def _watch(self, now_ns: int, actor: str, kind: str, detail: str) -> None:
-        what = self._words.words_for(actor, kind, detail)
-        if what is not None:
-            who = "outside" if actor == "fault" else actor
-            self._told.append((now_ns // NS_PER_US, len(self._told), who, what))
-
-    def lines(self) -> tuple[str, ...]:
-        """Return the run told, without what one actor says again and again."""
-        for entry in self._world.plant.log:
-            what = self._words.road_words(entry)
-            if what is not None:
-                who = f"road {entry.lane}"
-                self._told.append((_at_us(entry), len(self._told), who, what))
-        kept: list[str] = []
-        last: dict[str, str] = {}
-        for at_us, _, who, what in sorted(self._told):
-            if last.get(who) != what:
-                kept.append(f"{at_us / 1_000_000:9.3f} s  {who:9} {what}"[:120])
-            last[who] = what
-        return tuple(kept)
-
-
-def _at_us(entry: object) -> int:
-    at_us = getattr(entry, "at_us", 0)
-    assert isinstance(at_us, int)
-    return at_us

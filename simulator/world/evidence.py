@@ -146,7 +146,7 @@ def record_of(row: sa.RowMapping) -> AuditedRecord:
     )
 
 
-def rows_of(engine: sa.Engine, sql: str, **values: str) -> list[sa.RowMapping]:
+def rows_of(engine: sa.Engine, sql: str, **values: str | int) -> list[sa.RowMapping]:
     """Return the rows of a query by plain SQL; *values* are those it names."""
     with engine.connect() as connection:
         return list(connection.execute(sa.text(sql), values).mappings())

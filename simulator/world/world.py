@@ -101,6 +101,9 @@ class World:
     tariffs: list[TariffSet] = field(default_factory=list)
     """Every version that was put into the plaza's store, the first one included."""
 
+    healed_ns: int | None = None
+    """When all faults were ended; None: they were not yet."""
+
     _faults_due: int = 0
     """Faults that are still to strike."""
 
@@ -154,6 +157,7 @@ class World:
 
     def heal(self) -> None:
         """End all faults."""
+        self.healed_ns = self.heap.now_ns
         for disk in self.disks.values():
             disk.heal()
         for line in self.lines.values():

@@ -7,7 +7,7 @@ import pytest
 from simulator.fuzz.plan import FaultPick, Picks, plan
 from simulator.fuzz.run import SeedJob, run_seed
 from simulator.fuzz.shrink import command_of, shrink
-from simulator.fuzz.timeline import tell
+from simulator.fuzz.story import tell
 
 pytestmark = pytest.mark.simulation
 SMALL = Picks(vehicles=8)
