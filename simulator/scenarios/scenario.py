@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.scenarios.cars import (
+    LANE_WORD,
     SPAWN,
     SPAWN_KEYS,
     VEHICLE,
@@ -38,12 +39,13 @@ from simulator.scenarios.shapes import BAD, Flag, Key, ListOf, Record, Span, Who
 from simulator.scenarios.steps import STEP, Step
 from simulator.scenarios.tariff import TARIFF, Moment
 from simulator.scenarios.writer import Plain, to_yaml
-from simulator.world.build import WorldConfig, lane_ids
+from simulator.world.build import PLAZAS_MAX, WorldConfig, lane_ids
 from simulator.world.faults import WorldFault, lane_name, plaza_names
 from simulator.world.platforms import PLATFORM_OF
 from simulator.world.site import Car
 from simulator.world.streams import Streams
 from simulator.world.traffic import draw_cars
+from tolling.ids import LaneId
 
 VERSION = 1
 """Of the format; a file of another one is refused."""
@@ -137,11 +139,12 @@ def read_scenario(text: str, *, where: str = "scenario", name: str = "scenario")
     _check_version(top, where)
     problems = Problems()
     read = TOP.read(top, problems)
-    problems.refuse_any(where)
-    assert read is not BAD
-    if read["spawn"] is None and read["vehicles"] is None:
+    # What is wrong elsewhere hides nothing: places are looked for in the file as it stands.
+    _check_places(top, problems)
+    if _value(top, "spawn") is None and _value(top, "vehicles") is None:
         problems.add(top.line, "nobody comes: add `vehicles:` or `spawn:`")
     problems.refuse_any(where)
+    assert read is not BAD
     try:
         config = _config(read)
     except AssertionError as error:
@@ -149,7 +152,6 @@ def read_scenario(text: str, *, where: str = "scenario", name: str = "scenario")
     if read["vehicles"] is not None:
         cars = _cars(read, config, _rows(top, "vehicles"), problems)
         config = canonical(replace(config, cars=cars))
-    _check_places(read, config, top, problems)
     problems.refuse_any(where)
     shows = read["shows"] or {"en": "", "zh": ""}
     return Scenario(
@@ -230,27 +232,63 @@ def _config(read: dict[str, Any]) -> WorldConfig:
     )
 
 
-def _check_places(
-    read: dict[str, Any], config: WorldConfig, top: Table, problems: Problems
-) -> None:
-    """Note every lane, process and line that this scenario does not have."""
-    lanes = [str(lane) for lane in lane_ids(config.lanes)]
-    plazas = plaza_names(config.plazas)
-    processes = [*plazas, *(lane_name(lane) for lane in lanes)]
-    lines = [f"{name}-platform" for name in plazas]
-    lines += [f"{lane_name(lane)}-{end}" for lane in lanes for end in ("plaza", "broker")]
-    platforms = sorted({PLATFORM_OF[wallet] for wallet in config.wallets})
-    known = {"lane_id": lanes, "process": processes, "line": lines, "platform": platforms}
-    for fault, row in zip(read["faults"], _rows(top, "faults"), strict=True):
+def _check_places(top: Table, problems: Problems) -> None:
+    """Note every lane, process, line and platform that this scenario does not have.
+
+    What cannot be read is passed over: it is a problem of its own already.
+    """
+    known = _places(top)
+    for row in _rows(top, "faults"):
+        fault = FaultShape().read(row, Problems())
         for name, places in known.items():
             place = getattr(fault, name, None)
             if place is not None and place not in places:
                 said = f"{name.removesuffix('_id')} `{place}`"
                 problems.add(row.line, f"there is no {said} here: {_range(places)}")
-    for row in (*_rows(top, "vehicles"), *_rows(top, "attendant")):
+    lanes = known.get("lane_id")
+    expect = _value(top, "expect")
+    shown = [] if not isinstance(expect, Table) else [expect]
+    rows = [each for table in shown for key in _SHOWN for each in _rows(table, key)]
+    for row in (*_rows(top, "vehicles"), *_rows(top, "attendant"), *rows):
         lane = lane_of(row)
-        if lane is not None and lane.text not in lanes:
+        known_form = lane is not None and re.fullmatch(LANE_WORD.pattern or "", lane.text)
+        if lane is not None and known_form and lanes is not None and lane.text not in lanes:
             problems.add(lane.line, f"there is no lane `{lane.text}` here: {_range(lanes)}")
+
+
+_SHOWN = ("shown", "never_shown")
+"""Expectations that may name a lane."""
+
+
+def _places(top: Table) -> dict[str, list[str]]:
+    """Return what a fault may name, by the name of its field; without what the file's own figures
+    leave open because they cannot be read."""
+    world = _value(top, "world")
+    inside = world if isinstance(world, Table) else Table(line=top.line, entries=())
+    lanes = _alone(top, "lanes", TOP)
+    plazas = _alone(inside, "plazas", WORLD)
+    wallets = _alone(inside, "wallets", WORLD)
+    known: dict[str, list[str]] = {}
+    if wallets is not BAD:
+        known["platform"] = sorted({PLATFORM_OF[wallet] for wallet in wallets})
+    if lanes is BAD:
+        return known
+    named = [str(lane) for lane in lane_ids(lanes)]
+    known["lane_id"] = named
+    if plazas is BAD or not 1 <= plazas <= PLAZAS_MAX:
+        return known
+    names = plaza_names(plazas)
+    known["process"] = [*names, *map(lane_name, map(LaneId, named))]
+    lines = [f"{name}-platform" for name in names]
+    lines += [f"{lane_name(LaneId(lane))}-{end}" for lane in named for end in ("plaza", "broker")]
+    known["line"] = lines
+    return known
+
+
+def _alone(table: Table, name: str, record: Record) -> Any:
+    """Return the value of one key, its default where it is not there, BAD where it is bad."""
+    node, key = _value(table, name), record.keys[name]
+    return key.default if node is None else key.shape.read(node, Problems())
 
 
 def _range(places: Sequence[str]) -> str:

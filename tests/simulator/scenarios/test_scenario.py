@@ -109,6 +109,40 @@ def test_several_problems_are_told_at_once_in_the_order_of_lines() -> None:
     assert [line.split(":")[1] for line in lines] == ["2", "4", "5", "6"]
 
 
+def test_a_wrong_word_hides_no_unknown_place() -> None:
+    """A file is refused once, with what is wrong in it and with what it names that is not there."""
+    lines = refused(
+        "scenario: 1\nlanes: 1\nvehicles:\n"
+        "  - {at: 1s, behaviour: phone_okk}\n"
+        "  - {at: 1s, lane: '003'}\n"
+        "faults:\n"
+        "  - {on: lane 004, verb: kill, when: {at: 1s}}\n"
+        "  - {on: platform.wechat, verb: slow, by: 1s}\n"
+        "attendant:\n  - {at: 1s, lane: '005', do: raise}\n"
+        "expect:\n  shown:\n    - {text: x, lane: '009'}\n  nevershown: []\n"
+    )
+    assert [line.split(":")[1] for line in lines] == ["4", "5", "7", "8", "10", "13", "14"]
+
+
+def test_places_are_not_guessed_where_their_number_cannot_be_read() -> None:
+    """How many lanes there are is the problem; what it leaves open is none."""
+    lines = refused(
+        "scenario: 1\nlanes: many\nvehicles:\n  - {at: 1s, lane: '003'}\n"
+        "world: {plazas: 1000000000}\nfaults:\n  - {on: plaza 2, verb: kill, when: {at: 1s}}\n"
+    )
+    assert [line.split(":")[1] for line in lines] == ["2"]
+
+
+@pytest.mark.parametrize("key", ["shown", "never_shown"])
+def test_a_display_of_a_lane_that_is_not_there_is_no_expectation(key: str) -> None:
+    """Else `never_shown` would hold of a lane nobody has."""
+    text = (
+        f"scenario: 1\nspawn: {{vehicles: 1}}\nexpect:\n  {key}:\n    - {{text: a, lane: '009'}}\n"
+    )
+    (line,) = refused(text)
+    assert line == "f:5: there is no lane `009` here: this scenario has 001"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
