@@ -21,6 +21,7 @@ import psycopg
 import typer
 
 from simulator.broker import BrokerMissingError
+from simulator.chaos import planter
 from simulator.chaos.actions import GAP_S
 from simulator.chaos.run import LANES_MAX, Order, Outcome, chaos_run
 from simulator.demo.files import BadPlaceError
@@ -92,6 +93,9 @@ def chaos(
     fails any more: every car must be gone, every order closed and every record at the plaza.
     Exit code 1 where a rule is broken or something never ends; its files are kept then.
     """
+    if canary is not None and canary not in planter.known():
+        _tell(f"toll-sim chaos: --canary {canary}: one of {', '.join(planter.known())}")
+        raise typer.Exit(CANNOT_RUN)
     order = Order(
         seed=seed,
         minutes=minutes,

@@ -10,12 +10,21 @@ from __future__ import annotations
 
 import importlib
 import json
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 CANARIES = "simulator.canaries"
 _planted: list[Any] = []
 """A bug stays as long as its context manager is kept."""
+
+
+def known() -> tuple[str, ...]:
+    """Return the names of all bugs, read from the table of their first seeds: loading the bugs
+    would load lane and plaza."""
+    table = files("simulator") / "canaries" / "found.toml"
+    return tuple(sorted(tomllib.loads(table.read_text(encoding="utf-8"))["first_seed"]))
 
 
 def plant(module: str, plan: Path) -> None:

@@ -68,15 +68,3 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[0] == (
         f"toll-sim chaos: {tmp_path}: holds an earlier run; choose another --dir"
     )
-
-
-def test_a_canary_nobody_knows_is_one_line_that_names_the_known(tmp_path: Path) -> None:
-    """The process that was to be planted says it, and everything ends."""
-    home = tmp_path / "c"
-    done = chaos("--minutes", "1", "--canary", "none_such", "--dir", str(home))
-    assert done.returncode == 2
-    first = done.stderr.splitlines()[0]
-    assert first.startswith("toll-sim chaos: plaza ended at its start")
-    assert "there is no canary none_such" in first
-    assert CANARY in first
-    assert still_running(home) == []
