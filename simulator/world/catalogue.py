@@ -13,6 +13,7 @@ from enum import StrEnum
 from simulator.models.device_faults import DeviceFault
 from simulator.models.faults import STAGES, PlatformFault
 from simulator.world.faults import BarrierFault, CommitFate
+from simulator.world.swarm import LEFT_OUT
 
 _BY_DEVICE: dict[str, frozenset[DeviceFault]] = {
     "io": frozenset(
@@ -177,7 +178,10 @@ _PLATFORM_TEXTS: dict[PlatformFault, tuple[str, str]] = {
     PlatformFault.ANSWER_LOST: ("carried out, no byte of answer", "unknown"),
     PlatformFault.SLOW: ("answered late; for minutes: a degraded platform", "late or unknown"),
     PlatformFault.KEY_CHANGED: ("signs with a key nobody was told of", "unknown, alarm, till told"),
-    PlatformFault.SIGNATURE_PROBE: ("a signature made to be refused", "unknown, alarm"),
+    PlatformFault.SIGNATURE_PROBE: (
+        "a signature made to be refused",
+        "unknown, alarm; WeChat's without one",
+    ),
     PlatformFault.STALE_ANSWER: ("signed for an instant long ago (WeChat)", "unknown, alarm"),
     PlatformFault.CERTIFICATE_EXPIRED: ("the TLS handshake fails", "not sent"),
 }
@@ -269,4 +273,6 @@ def page() -> str:
         f"{f' ({entry.note})' if entry.note else ''} | {entry.what} | {entry.in_world} |"
         for entry in entries()
     ]
+    lines += ["", "Seeds (`toll-sim fuzz`) draw all of them but:"]
+    lines += [f"- `{kind}`: {why}." for kind, why in LEFT_OUT.items()]
     return "\n".join(lines) + "\n"
