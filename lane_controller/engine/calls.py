@@ -19,6 +19,7 @@ from lane_controller.engine.limits import (
     POLL_MARGIN_MS,
 )
 from tolling.messages import EntryQuery
+from tolling.pictures import DisplayPicture
 
 NO_ANSWER: dict[inp.PlazaTrouble, ev.NoAnswer] = {
     inp.PlazaTrouble.UNREACHABLE: ev.NoAnswer.UNREACHABLE,
@@ -92,6 +93,19 @@ def is_lower(effect: fx.Effect) -> bool:
 def is_raise(effect: fx.Effect) -> bool:
     """Return whether *effect* raises the boom."""
     return isinstance(effect, fx.DeviceCall) and isinstance(effect.command, cmd.RaiseBoom)
+
+
+def shows_too_late(picture: DisplayPicture | None, effect: fx.Effect) -> bool:
+    """Return whether *effect* shows what is not to be shown any more: the disk was slow, and a
+    thanks that comes late is read by the next driver.
+
+    Args:   picture: what the display is to show now.
+    """
+    return (
+        isinstance(effect, fx.DeviceCall)
+        and isinstance(effect.command, cmd.ShowPicture)
+        and effect.command.picture != picture
+    )
 
 
 def pays_too_late(passage: Passage | None, effect: fx.Effect) -> bool:

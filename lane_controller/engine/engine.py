@@ -33,6 +33,7 @@ from lane_controller.engine.calls import (
     is_raise,
     pays_too_late,
     request_of,
+    shows_too_late,
     unanswered,
 )
 from lane_controller.engine.journal import Journal
@@ -370,6 +371,8 @@ class LaneEngine:
         if is_lower(effect):
             # Given up while the disk was slow: what was clear then need not be clear now.
             return self.state.boom is not Boom.LOWERING
+        if shows_too_late(self.state.picture, effect):
+            return True
         if not pays_too_late(self.state.arriving, effect):
             return False
         if isinstance(effect, fx.PlazaCall):

@@ -23,6 +23,7 @@ from tolling.inputs import Reading
 from tolling.messages import AlarmNotice, CommandOutcome, OperatorAction
 from tolling.orders import OrderState
 from tolling.paycodes import Wallet
+from tolling.pictures import PictureKind
 from tolling.records import PassageEnd
 
 ON, OFF = Reading.ON, Reading.OFF
@@ -127,6 +128,20 @@ def test_a_lower_given_up_while_the_disk_was_slow_is_not_pulsed() -> None:
     while rig.flying is not None:
         rig.commit()
     assert not rig.devices(cmd.LowerIfClear, ever=True)
+
+
+def test_a_thanks_that_waited_for_the_disk_is_not_shown_to_the_next_driver() -> None:
+    """What the display shows when the disk comes back is what it is to show then."""
+    rig = Rig().open().arrive().scan()
+    rig.hold = True
+    rig.paid().read(boom_down=OFF, boom_up=ON).read(loop_2=ON, loop_1=OFF).wait(1100)
+    rig.read(loop_2=OFF).wait(1100)
+    rig.hold = False
+    while rig.flying is not None:
+        rig.commit()
+    shown = [each.picture for each in rig.devices(cmd.ShowPicture, ever=True)]
+    assert PictureKind.PAID not in {picture.kind for picture in shown}
+    assert shown[-1] == rig.subject.state.picture
 
 
 def test_a_lower_that_waits_for_the_disk_never_follows_a_raise() -> None:
