@@ -68,6 +68,7 @@ def loop_changed(draft: Draft) -> None:
             leaving_left_window=True,
             leaving_followed=state.leaving_followed or left,
             leaving_by_curtain=state.leaving_by_curtain or not left,
+            curtain_on_at_ns=draft.now_ns,
         )
     if fact.point is Point.LOOP_2:
         under_boom.loop_2_changed(draft, fact.reading)
@@ -198,6 +199,7 @@ def _leave_window(draft: Draft, *, holds_loop_1: bool) -> None:
         leaving=passage,
         leaving_phase=LeavingPhase.UNDER_BOOM,
         leaving_holds_loop_1=holds_loop_1,
+        leaving_flickered=False,
         leaving_left_window=not holds_loop_1 or under_boom.drove_into_boom(draft),
         leaving_by_curtain=holds_loop_1,
         leaving_since_ns=draft.now_ns,
@@ -361,8 +363,7 @@ def watch_window(draft: Draft) -> bool:
     fact = draft.event.fact
     if passage is None or not isinstance(fact, InputChanged):
         return False
-    on_its_way = passage.crept or passage.under_seen
-    if on_its_way and not passage.under_held and under_boom.drove_into_boom(draft):
+    if not passage.under_held and under_boom.goes_under(draft):
         draft.put_passage(under_held=True)
     if fact.point not in (Point.LOOP_1, Point.LOOP_2):
         return False

@@ -368,6 +368,8 @@ class LaneState:
     """Since when loop 2 is held, as far as it was read; None while it is free."""
     loop_2_held_ns: int = 0
     """How long it was held last."""
+    curtain_on_at_ns: int | None = None
+    """When the curtain was broken last."""
     loop_1_lost_at_ns: int | None = None
     """Since when loop 1 cannot be read; None while it can."""
     still_when_lost: bool = False

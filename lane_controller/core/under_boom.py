@@ -31,6 +31,20 @@ def went_over_loop_2(draft: Draft) -> bool:
     return hold_left_ms(draft) == 0
 
 
+def goes_under(draft: Draft) -> bool:
+    """Return whether this edge shows that the vehicle at the window goes under the boom: it is on
+    its way and breaks the curtain, or comes onto loop 2 with the curtain broken a moment before (of
+    one look at both, either may be told first)."""
+    state, fact = draft.state, draft.event.fact
+    if drove_into_boom(draft):
+        return draft.passage.crept or draft.passage.under_seen
+    comes = isinstance(fact, InputChanged) and fact.point is Point.LOOP_2
+    if not comes or state.reading(Point.LOOP_2) is not Reading.ON or not curtain_broken(draft):
+        return False
+    broken_ns = state.curtain_on_at_ns
+    return broken_ns is not None and draft.now_ns - broken_ns < LOOP_2_HOLD_MS_MIN * NS_PER_MS
+
+
 def hold_left_ms(draft: Draft) -> int:
     """Return how much longer loop 2 must be held, as it is or was until now, to be a vehicle's."""
     on_at_ns = draft.state.loop_2_on_at_ns

@@ -60,7 +60,7 @@ def test_one_that_breaks_the_curtain_while_loop_2_flickers_has_run_through() -> 
 def test_where_the_curtain_cannot_tell_a_runner_is_told_by_its_time_on_loop_2() -> None:
     """The curtain is broken all the time: 100 ms are chatter, 400 ms are a vehicle."""
     for held_ms, end in ((100, PassageEnd.BACKED_OUT), (400, PassageEnd.PASSED)):
-        book = with_curtain().read(curtain=ON).arrive().read(loop_1=OFF).wait(100)
+        book = with_curtain().read(curtain=ON).wait(1_000).arrive().read(loop_1=OFF).wait(100)
         book.read(loop_2=ON).wait(held_ms).read(loop_2=OFF).wait(1000)
         (record,) = book.records
         assert record.end is end
@@ -115,3 +115,11 @@ def test_time_in_which_the_lane_was_dead_is_no_hold_of_loop_2() -> None:
     book = Playbook().open().arrive().read(loop_2=ON).wait(100).start("boot-2", 5_000)
     book.read(loop_1=ON, loop_2=ON).wait(100).read(loop_2=OFF)
     assert book.state.loop_2_held_ns == 100_000_000
+
+
+def test_a_runner_whose_edges_come_with_one_look_has_run_through() -> None:
+    """The curtain's edge is told before loop 2's."""
+    book = with_curtain().arrive().read(curtain=ON, loop_2=ON).wait(300).read(loop_1=OFF).wait(200)
+    book.read(curtain=OFF).wait(100).read(loop_2=OFF).wait(1000)
+    (record,) = book.records
+    assert (record.end, record.unpaid_reason) == (PassageEnd.PASSED, UnpaidReason.VIOLATION)
