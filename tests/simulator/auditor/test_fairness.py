@@ -236,7 +236,10 @@ def test_a_boom_turned_for_a_detector_nobody_could_read_may_be_down_by_then() ->
     ):
         raised = pulse(13 + after_s, Output.RAISE, Heading.UP)
         log = (*road()[:-1], down, *raised)
-        assert ("B2" in rules(plant_log=log, blind=(blind,))) is broken
+        assert ("B2" in rules(plant_log=log, blind=(blind,), hindered=())) is broken
+    for after_s, broken in ((0.6, False), (1.1, True)):
+        log = (*road()[:-1], down, *pulse(13 + after_s, Output.RAISE, Heading.UP))
+        assert ("B2" in rules(plant_log=log)) is broken, "on wires"
 
 
 def test_an_open_boom_may_be_raised_again_by_a_lane_that_cannot_see() -> None:
