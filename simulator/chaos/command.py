@@ -93,9 +93,7 @@ def chaos(
     fails any more: every car must be gone, every order closed and every record at the plaza.
     Exit code 1 where a rule is broken or something never ends; its files are kept then.
     """
-    if canary is not None and canary not in planter.known():
-        _tell(f"toll-sim chaos: --canary {canary}: one of {', '.join(planter.known())}")
-        raise typer.Exit(CANNOT_RUN)
+    _refuse_unknown(canary)
     order = Order(
         seed=seed,
         minutes=minutes,
@@ -123,6 +121,13 @@ def chaos(
         _print(outcome, as_json=as_json)
     if outcome.problem is not None:
         raise typer.Exit(BROKEN)
+
+
+def _refuse_unknown(canary: str | None) -> None:
+    """Refuse a bug that nobody knows before anything is started or written."""
+    if canary is not None and canary not in planter.known():
+        _tell(f"toll-sim chaos: --canary {canary}: one of {', '.join(planter.known())}")
+        raise typer.Exit(CANNOT_RUN)
 
 
 @contextlib.contextmanager
