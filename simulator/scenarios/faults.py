@@ -30,7 +30,7 @@ from simulator.scenarios.shapes import (
 )
 from simulator.scenarios.writer import Plain
 from simulator.world import faults as world_faults
-from simulator.world.faults import WorldFault, kind_of
+from simulator.world.faults import PLAZA_BROKER, WorldFault, kind_of
 from tolling.inputs import Output, Point
 
 DEVICES = {
@@ -240,8 +240,8 @@ _NAMED: tuple[Grammar, ...] = (
     ),
     Grammar(
         kind=world_faults.LineTrouble,
-        target=rf"line (?P<line>{LANE}-(?:plaza|broker)|{PLAZA}-platform)",
-        shown="line lane 001-plaza, line lane 001-broker, line plaza-platform",
+        target=rf"line (?P<line>{LANE}-(?:plaza|broker)|{PLAZA}-platform|{PLAZA_BROKER})",
+        shown="line lane 001-plaza, line lane 001-broker, line plaza-platform, line plaza-broker",
         to_target=lambda fault: f"line {fault.line}",
         verbs=("cut", "lossy", "doubles", "late", "reorders", "slow"),
         implied={"cut": {"cut": True}},

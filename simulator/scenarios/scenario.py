@@ -40,7 +40,7 @@ from simulator.scenarios.steps import STEP, Step
 from simulator.scenarios.tariff import TARIFF, Moment
 from simulator.scenarios.writer import Plain, to_yaml
 from simulator.world.build import PLAZAS_MAX, WorldConfig, lane_ids
-from simulator.world.faults import WorldFault, lane_name, plaza_names
+from simulator.world.faults import PLAZA_BROKER, WorldFault, lane_name, plaza_names
 from simulator.world.platforms import PLATFORM_OF
 from simulator.world.site import Car
 from simulator.world.streams import Streams
@@ -281,7 +281,7 @@ def _places(top: Table) -> dict[str, list[str]]:
     known["process"] = [*names, *map(lane_name, map(LaneId, named))]
     lines = [f"{name}-platform" for name in names]
     lines += [f"{lane_name(LaneId(lane))}-{end}" for lane in named for end in ("plaza", "broker")]
-    known["line"] = lines
+    known["line"] = [*lines, PLAZA_BROKER]
     return known
 
 

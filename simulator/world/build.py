@@ -33,7 +33,14 @@ from simulator.world.clock import WALL_BASE_MS, MachineClock
 from simulator.world.coupons import Coupons
 from simulator.world.disk import Disk
 from simulator.world.evidence import gather
-from simulator.world.faults import PLAZA, KillAtStep, WorldFault, lane_name, plaza_names
+from simulator.world.faults import (
+    PLAZA,
+    PLAZA_BROKER,
+    KillAtStep,
+    WorldFault,
+    lane_name,
+    plaza_names,
+)
 from simulator.world.front import PlazaFront
 from simulator.world.heap import Heap
 from simulator.world.keys import secret_of
@@ -257,7 +264,11 @@ def _lines(
     names = [f"{name}-platform" for name in plazas]
     for lane in lanes:
         names += [f"{lane_name(lane)}-plaza", f"{lane_name(lane)}-broker"]
-    return {name: Line(heap, name, streams.of(f"line {name}")) for name in names}
+    lines = {name: Line(heap, name, streams.of(f"line {name}")) for name in names}
+    # The broker stands in the plaza's own room: its line has trouble, and no length.
+    dice = streams.of(f"line {PLAZA_BROKER}")
+    lines[PLAZA_BROKER] = Line(heap, PLAZA_BROKER, dice, latency_ns=0, spread_ns=1)
+    return lines
 
 
 def _add_lane(
@@ -277,7 +288,13 @@ def _add_lane(
         camera=PlateCameraModel(streams.of(f"camera {lane}")),
         etc=EtcReaderModel(boot=lane),
     )
-    broker_line = world.lines[f"{name}-broker"]
+    broker = Broker(
+        heap,
+        world.lines[f"{name}-broker"],
+        world.tap,
+        streams.of(f"broker {lane}"),
+        plaza_line=world.lines[PLAZA_BROKER],
+    )
     config = LaneConfig(
         plaza_id=PLAZA_ID,
         lane_id=lane,
@@ -292,7 +309,7 @@ def _add_lane(
         disk=world.disks[name],
         clock=world.clocks[name],
         plaza=PlazaLink(heap, world.lines[f"{name}-plaza"], _front(world, lane)),
-        broker=Broker(heap, broker_line, world.tap, streams.of(f"broker {lane}")),
+        broker=broker,
         dice=streams.of(f"boots of {name}"),
         code_key=secret_of(world.seed, name),
         on_road_changed=world.site.road_changed,

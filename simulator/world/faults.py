@@ -15,6 +15,8 @@ from simulator.models.faults import Fault
 
 PLAZA = "plaza"
 """Name of the plaza's (first) process; a lane's is ``lane 001``."""
+PLAZA_BROKER = "plaza-broker"
+"""The line over which all processes of the plaza reach the broker."""
 
 
 def plaza_names(count: int) -> tuple[str, ...]:
@@ -87,7 +89,8 @@ class LineTrouble:
     """A line between two processes is cut, loses or delays for a while."""
 
     line: str
-    """``lane 001-plaza``, ``lane 001-broker``, ``plaza-platform`` or ``plaza 2-platform``."""
+    """``lane 001-plaza``, ``lane 001-broker``, ``plaza-platform``, ``plaza 2-platform`` or
+    ``plaza-broker``."""
     at_ms: int
     for_ms: int
     cut: bool = False

@@ -115,9 +115,13 @@ class Wiretap:
 class Broker:
     """One lane's connection to the message broker."""
 
-    def __init__(self, heap: Heap, line: Line, tap: Wiretap, dice: Random) -> None:
+    def __init__(
+        self, heap: Heap, line: Line, tap: Wiretap, dice: Random, *, plaza_line: Line
+    ) -> None:
         self._heap = heap
         self.line = line
+        self._plaza_line = plaza_line
+        """What the plaza publishes comes to the broker over this one."""
         self._tap = tap
         self._dice = dice
         self._untold = 0
@@ -156,7 +160,15 @@ class Broker:
         self._heap.after(there, arrive)
 
     def command(self, topic: str, text: str, deliver: Callable[[], None]) -> None:
-        """Deliver a command at least once while the lane is connected; never kept for later."""
+        """Deliver a command of the plaza at least once, if it gets to the broker and while the
+        lane is connected; it is never kept for later."""
+        for there in self._plaza_line.crossings():
+            if there == 0:
+                self._hand_on(topic, text, deliver)
+            elif there is not None:
+                self._heap.after(there, lambda: self._hand_on(topic, text, deliver))
+
+    def _hand_on(self, topic: str, text: str, deliver: Callable[[], None]) -> None:
         self._tap.note(topic, text)
         for _ in range(1 + (self._dice.randrange(20) == 0)):
             for there in self.line.crossings():

@@ -13,6 +13,7 @@ from random import Random
 from simulator.models.device_faults import DeviceFault, DeviceTrouble
 from simulator.models.faults import Fault, PlatformFault
 from simulator.world.faults import (
+    PLAZA_BROKER,
     BarrierFault,
     BarrierTrouble,
     ClockDrift,
@@ -63,7 +64,7 @@ class Scene:
         names = [f"{plaza}-platform" for plaza in self.plazas]
         for lane in self.lanes:
             names += [f"{lane_name(lane)}-plaza", f"{lane_name(lane)}-broker"]
-        return tuple(names)
+        return (*names, PLAZA_BROKER)
 
 
 Draw = Callable[[Random, int, Scene], WorldFault]

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from simulator.demo.files import Layout
 from simulator.models.faults import Fault, PlatformFault
 from simulator.models.platform_values import BillMistake
 from simulator.people import BEHAVIOURS
 from simulator.plant import Passage, VehicleId, usual_vehicle
-from simulator.plant.events import Display
+from simulator.plant.events import Display, PlantEdge, What
 from simulator.scenarios.expectations import Expectations, Shown
-from simulator.scenarios.scenario import Scenario
+from simulator.scenarios.journals import scenario_of_journal
+from simulator.scenarios.running import run_scenario
+from simulator.scenarios.scenario import Scenario, read_scenario
 from simulator.scenarios.steps import Step
 from simulator.scenarios.wires import WiresResult, cars_of, outcome_of, play_on_wires
+from simulator.stack.plan import PLAZA
 from simulator.world.build import WorldConfig
 from simulator.world.faults import ClockDrift, ClockJump, KillAt, PlatformTrouble
 from simulator.world.site import Car
@@ -59,9 +65,14 @@ CLOSE = Step(
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> WiresResult:
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder that the run's processes leave behind."""
+    return tmp_path_factory.mktemp("w")
+
+
+@pytest.fixture(scope="module")
+def result(directory: Path) -> WiresResult:
     """Give what came of two cars, one lost answer, one killed plaza and one command."""
-    directory = tmp_path_factory.mktemp("w")
     return play_on_wires(CONFIG, seed=3, directory=directory, steps=(CLOSE,), hurried=True)
 
 
@@ -99,6 +110,35 @@ def test_times_are_counted_from_the_beginning_of_the_run(result: WiresResult) ->
     assert restart.process == "plaza"
     assert 9_900_000 < restart.at_us < 20_000_000
     assert result.at_rest
+
+
+def test_the_lanes_own_journal_brings_the_day_back_in_virtual_time(
+    result: WiresResult, directory: Path
+) -> None:
+    """What the real process wrote down is a scenario: the same vehicles at their times pay the same
+    ways, and what it says that they settle holds."""
+    came_us = [
+        next(
+            entry.at_us
+            for entry in result.evidence.plant_log
+            if isinstance(entry, PlantEdge)
+            and entry.what is What.LOOP_1
+            and entry.vehicle_id == number
+        )
+        for number in (1, 2)
+    ]
+    journal = Layout(root=directory / "run", plaza_id=PLAZA, lanes=(str(LANE),)).journal(str(LANE))
+    subject = read_scenario(scenario_of_journal(journal, seed=3, name="again"))
+    cars = subject.config.cars
+    assert cars is not None
+    assert [each.behaviour.name for each in cars] == ["phone_ok", "pays_cash"]
+    apart_us = cars[1].arrives_us - cars[0].arrives_us
+    assert abs(apart_us - (came_us[1] - came_us[0])) < 1_500_000
+    assert subject.expected.tenders == {"alipay": 1, "cash": 1}
+    assert subject.expected.records == 2
+    assert OperatorAction.CLOSE_LANE in {step.action for step in subject.steps}
+    outcome = run_scenario(subject)
+    assert [f"{each.what}: {each.seen}" for each in outcome.checks if not each.ok] == []
 
 
 def test_cars_are_drawn_as_the_world_draws_them() -> None:

@@ -19,6 +19,11 @@ def line(**trouble: int | bool) -> tuple[Heap, Line]:
     return heap, subject
 
 
+def short(heap: Heap) -> Line:
+    """Return the plaza's line to the broker: well, and without length."""
+    return Line(heap, "plaza-broker", Random(3), latency_ns=0, spread_ns=1)
+
+
 def test_a_healthy_line_takes_under_a_millisecond_and_makes_no_copies() -> None:
     """0.3 to 1 ms each way."""
     subject = Line(Heap(), "a-b", Random(1))
@@ -79,17 +84,52 @@ def test_each_trouble_of_a_line_has_its_name(trouble: dict[str, int], kind: str)
 def test_a_doubled_command_is_delivered_more_than_once() -> None:
     """A broker redelivers: whoever takes commands must know them again."""
     heap, way = line(doubled_permille=1_000)
-    subject = Broker(heap, way, Wiretap(heap), Random(2))
+    subject = Broker(heap, way, Wiretap(heap), Random(2), plaza_line=short(heap))
     delivered: list[int] = []
     subject.command("toll/x/command", "{}", lambda: delivered.append(heap.now_ns))
     heap.run_until(NS_PER_S)
     assert len(delivered) >= 2
 
 
+def test_a_command_over_the_plazas_short_line_takes_what_the_lanes_line_takes() -> None:
+    """They stand in one room: nothing is added, and the tap hears it as it is published."""
+    heap = Heap()
+    tap = Wiretap(heap)
+    subject = Broker(heap, Line(heap, "a-b", Random(1)), tap, Random(2), plaza_line=short(heap))
+    delivered: list[int] = []
+    subject.command("toll/x/command", "{}", lambda: delivered.append(heap.now_ns))
+    assert [each.at_us for each in tap.seen] == [0]
+    heap.run_until(NS_PER_S)
+    assert 0 < delivered[0] < NS_PER_MS
+
+
+def test_a_command_is_lost_where_the_plaza_cannot_reach_the_broker() -> None:
+    """Nobody hears of it: it is in no topic, and it is not kept for when the line is well."""
+    heap, cut = line(cut=True)
+    tap = Wiretap(heap)
+    subject = Broker(heap, Line(heap, "a-b", Random(1)), tap, Random(2), plaza_line=cut)
+    delivered: list[int] = []
+    subject.command("toll/x/command", "{}", lambda: delivered.append(heap.now_ns))
+    heap.run_until(90 * NS_PER_S)
+    assert (delivered, tap.seen) == ([], [])
+
+
+def test_a_slow_line_of_the_plaza_makes_every_command_late() -> None:
+    """It is published when it gets to the broker."""
+    heap, slow = line(ms=2_000)
+    tap = Wiretap(heap)
+    subject = Broker(heap, Line(heap, "a-b", Random(1)), tap, Random(2), plaza_line=slow)
+    delivered: list[int] = []
+    subject.command("toll/x/command", "{}", lambda: delivered.append(heap.now_ns))
+    heap.run_until(90 * NS_PER_S)
+    assert delivered[0] > 2 * NS_PER_S
+    assert tap.seen[0].at_us >= 2_000_000
+
+
 def test_a_notice_whose_acknowledgement_is_late_is_not_told_yet() -> None:
     """It may be there already: what the lane has to tell after it still waits."""
     heap, way = line(late_permille=1_000, late_ms=5_000)
-    subject = Broker(heap, way, Wiretap(heap), Random(2))
+    subject = Broker(heap, way, Wiretap(heap), Random(2), plaza_line=short(heap))
     heard: list[bool] = []
     subject.publish("toll/x/001/state", "{}", heard.append)
     assert not subject.untold
