@@ -90,6 +90,21 @@ class AuditedTransfer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureStood:
+    """How a capture that no record names stood in the plaza's store behind a commit."""
+
+    at_us: int
+    out_trade_no: str
+    state: str
+    toll_fen: int
+    captured_fen: int
+    due_fen: int
+    """Booked from suspense to refund_due."""
+    recorded: bool
+    """The record of its passage is there, and leaves it out; else there is none yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditedClaim:
     """One row of the plaza's claims, by plain SQL."""
 
@@ -319,6 +334,8 @@ class Evidence:
     """None: not written down."""
     hindered: tuple[Hindered, ...] | None = None
     """None: not written down, so nobody knows whom a lane could have let through."""
+    captures: tuple[CaptureStood, ...] = ()
+    """In order of time; empty where nobody looked into the store during the run."""
     claims: tuple[AuditedClaim, ...] = ()
     """Money of settled passages somebody asked back."""
     coupons: tuple[AuditedCoupon, ...] = ()

@@ -13,6 +13,7 @@ from simulator.auditor.coupons import m1_coupons
 from simulator.auditor.debits import alone, m1_debits, owed_by_plate
 from simulator.auditor.evidence import AuditedRecord, DriverStory, Evidence, Tapped
 from simulator.auditor.ledger import m5_rest
+from simulator.auditor.left_out import m1_left_out
 from simulator.auditor.prices import m1_prices
 from simulator.auditor.shown import m4_shown
 from simulator.auditor.twice import m1_twice
@@ -72,6 +73,7 @@ def m1_legs(seen: Evidence) -> Iterator[str]:
     yield from m1_prices(seen, bodies(seen.plaza_records))
     yield from m1_coupons(seen, bodies(seen.plaza_records))
     yield from m1_debits(seen, bodies(seen.plaza_records))
+    yield from m1_left_out(seen)
     if not seen.at_rest:
         return
     books = {trade.out_trade_no: trade for trade in seen.trades}

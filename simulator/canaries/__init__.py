@@ -100,6 +100,16 @@ _ALL = (
         world(CHANGES_AND_CONFIRMS, faults=lambda seed: (_FAILS_CANCEL,)),
         "M1",
     ),
+    _canary(
+        plaza.late_capture_due_a_commit_later,
+        world(CHANGES_AND_CONFIRMS, faults=lambda seed: (_FAILS_CANCEL,)),
+        "M1",
+    ),
+    _canary(
+        plaza.capture_due_before_its_record,
+        world("phone_ok", "phone_ok", faults=lambda seed: (_PAY_5XX,)),
+        "M1",
+    ),
     _canary(plaza.settled_money_left_in_suspense, world("phone_ok"), "M5"),
     _canary(plaza.promise_before_commit, world(*["phone_ok"] * 4, faults=plaza_disk_fails), "M3"),
     _canary(

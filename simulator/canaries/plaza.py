@@ -20,14 +20,15 @@ from plaza_server.rules.facts import OrderFact, QueryAnswered, RefundStarted
 from plaza_server.rules.ledger import Transfer
 from plaza_server.rules.limits import QUERY_DEADLINE_MS, SECOND_QUERY_AFTER_MS
 from plaza_server.rules.order_table import OrderEvent
-from plaza_server.rules.orders import Order
+from plaza_server.rules.orders import Order, RecordMark
 from plaza_server.rules.outcomes import Closed, Paid, PayOutcome, Refused, Unknown
 from plaza_server.rules.schedule import Planned, Step, Trail
 from plaza_server.store import coupon_units
-from simulator.canaries.planting import replaced
+from simulator.canaries.planting import both, replaced
 from tolling.chain import anchor_of
+from tolling.evolve import evolve
 from tolling.messages import RecordsAnswer
-from tolling.orders import NextStep, ReasonCode
+from tolling.orders import NextStep, OrderState, ReasonCode
 from tolling.records import PassageRecord
 
 DAY_MS = 86_400_000
@@ -71,6 +72,38 @@ def late_capture_booked_as_revenue() -> AbstractContextManager[None]:
     def event_of(*given: Any) -> OrderEvent:
         event = honest(*given)
         return OrderEvent.CAPTURED if event is OrderEvent.CAPTURED_LATE else event
+
+    return replaced(orders, "event_of", event_of)
+
+
+def late_capture_due_a_commit_later() -> AbstractContextManager[None]:
+    """A capture the record leaves out is stored as paid, and due only when it is confirmed."""
+    honest_event, honest_move = orders.event_of, order_moves.move
+
+    def event_of(order: Order, fact: OrderFact) -> OrderEvent:
+        event = honest_event(order, fact)
+        if event is OrderEvent.CAPTURED_LATE:
+            return OrderEvent.CAPTURED
+        again = event is OrderEvent.CAPTURED and order.state is OrderState.PAID
+        return OrderEvent.RECORD_OMITS if again and order.record is RecordMark.OMITTED else event
+
+    def move(moved: Order, before: Order, *given: Any) -> tuple[Order, tuple[Transfer, ...]]:
+        after, transfers = honest_move(moved, before, *given)
+        if after.state is OrderState.PAID and before.record is RecordMark.OMITTED:
+            after = evolve(after, proven=False)
+        return after, transfers
+
+    return both(replaced(orders, "event_of", event_of), replaced(orders, "move", move))
+
+
+def capture_due_before_its_record() -> AbstractContextManager[None]:
+    """A capture that only a query has found is given back, before any record leaves it out."""
+    honest = orders.event_of
+
+    def event_of(order: Order, fact: OrderFact) -> OrderEvent:
+        event = honest(order, fact)
+        found = event is OrderEvent.CAPTURED and order.state is OrderState.UNKNOWN
+        return OrderEvent.CAPTURED_LATE if found else event
 
     return replaced(orders, "event_of", event_of)
 

@@ -29,6 +29,7 @@ from simulator.plant import LaneGeometry, Plant, PowerFail
 from simulator.world.bills import PLATFORM as ALIPAY
 from simulator.world.bills import BillCame, BillDay, close_day
 from simulator.world.booth import Booth, BoothOutside
+from simulator.world.captures import CaptureWatch
 from simulator.world.clock import WALL_BASE_MS, MachineClock
 from simulator.world.coupons import Coupons
 from simulator.world.disk import Disk
@@ -213,6 +214,7 @@ def build_world(
         clocks=clocks,
         lines=lines,
         tap=tap,
+        captures=CaptureWatch(heap),
         tariff_rows=config.tariff_rows,
         faults=config.faults,
     )
@@ -254,6 +256,7 @@ def _plaza(
         tap=world.tap,
         dice=streams.of(f"{name} boots"),
         code_key=secret_of(world.seed, PLAZA),
+        on_stored=world.captures.look,
     )
     return PlazaProcess(heap, outside, kills, name=name)
 

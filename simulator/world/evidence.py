@@ -53,6 +53,7 @@ def gather(world: World, *, at_rest: bool) -> Evidence:
         orders=tuple(_orders(world)),
         transfers=tuple(_transfers(world)),
         unread=frozenset(unread_of(world)),
+        captures=tuple(world.captures.stood),
         claims=tuple(_claims(world)),
         tapped=tuple(world.tap.seen),
         texts=_texts(world),

@@ -97,6 +97,7 @@ class Slices:
         rest = replace(frame(self._world, at_rest=at_rest), unread=unread)
         for lane_id in lanes:
             heard = tuple(each for each in rest.tariffs_heard if each[0] == lane_id)
+            stood = self._world.captures.stood
             yield replace(
                 rest,
                 trades=tuple(trades[lane_id]),
@@ -107,6 +108,7 @@ class Slices:
                 debits=tuple(self._debits(lane_id)),
                 etc_dues=tuple(EtcDueRow(**row) for row in self._etc_dues(lane_id)),
                 tariffs_heard=heard,
+                captures=tuple(e for e in stood if self._lane_of(e.out_trade_no) == lane_id),
             )
 
     def whole(self, *, at_rest: bool) -> Evidence:

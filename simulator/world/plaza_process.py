@@ -93,6 +93,8 @@ class PlazaOutside:
     tap: Wiretap
     dice: Random
     code_key: bytes
+    on_stored: Callable[[Connection], None] | None = None
+    """Called behind every commit, with the connection it was made on."""
 
 
 @quick
@@ -340,7 +342,10 @@ class PlazaProcess(Process):
     def _write(self, group: list[Commit], *, full: bool) -> list[tuple[object, ...] | Exception]:
         connection = self._writing()
         with no_room_for_plaza(connection) if full else nullcontext():
-            return commit_group(connection, [commit.units for commit in group])
+            results = commit_group(connection, [commit.units for commit in group])
+        if self.outside.on_stored is not None:
+            self.outside.on_stored(connection)
+        return results
 
     def _writing(self) -> Connection:
         """Return the connection this life commits on, kept as the committer's thread keeps it."""

@@ -12,6 +12,7 @@ from plaza_server.store import Store, commit_group
 from simulator.models.device_faults import DeviceFault, DeviceTrouble
 from simulator.plant import Heading, Plant
 from simulator.world.bills import BillDay
+from simulator.world.captures import CaptureWatch
 from simulator.world.clock import MachineClock, us
 from simulator.world.disk import Disk
 from simulator.world.faults import (
@@ -89,6 +90,7 @@ class World:
     clocks: dict[str, MachineClock]
     lines: dict[str, Line]
     tap: Wiretap
+    captures: CaptureWatch
     faults: tuple[WorldFault, ...]
     fault_kinds: set[str] = field(default_factory=set)
     """Kinds that were armed."""
