@@ -141,6 +141,8 @@ class AuditedDebit:
     """Whose tag it is."""
     amount_fen: int
     txn_id: str
+    at_us: int | None = None
+    """When the tag answered; None where that was not written down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,6 +272,8 @@ class Hindrance(StrEnum):
     """A limit switch of its boom does not say where that is."""
     DETECTOR = "detector"
     """A loop or the curtain says what is not: somebody may be under the boom."""
+    READER = "reader"
+    """Its tag reader is silent, slow, or its answers are lost."""
     LAMP = "lamp"
     """Its pass lamp does not do as it is told."""
 

@@ -14,6 +14,9 @@ from typing import Any
 
 from simulator.auditor.evidence import AuditedRecord, AuditedTransfer, Evidence
 
+PENDING = "pending"
+OPEN = frozenset({"created", "sent", "waiting", "unknown", "closing"})
+"""States of an order that M2 does not let rest."""
 MOVING = frozenset({"posted", "post"})
 """Kinds of transfers that move their amount."""
 SUSPENSE = "suspense"
@@ -35,10 +38,33 @@ def m5_rest(
         if (record.lane_id, record.epoch, record.seq) not in seen.unread
     ]
     moved = [transfer for transfer in seen.transfers if transfer.kind in MOVING]
+    yield from _undecided(seen)
+    yield from _payees(moved)
     yield from _earned(read, moved)
     yield from _suspended(read, moved)
     yield from _drawers(read, moved)
     yield from _platforms(seen, moved)
+
+
+def _undecided(seen: Evidence) -> Iterator[str]:
+    """Yield captures that are still pending though their order is decided. A tag's or a coupon's
+    may wait for a person: those are of no order."""
+    ended = {transfer.pending_id for transfer in seen.transfers}
+    states = {order.out_trade_no: order.state for order in seen.orders}
+    for transfer in seen.transfers:
+        number, waits = transfer.out_trade_no, transfer.kind == PENDING
+        if waits and number is not None and transfer.transfer_id not in ended:
+            state = states.get(number, "no order at all")
+            if state not in OPEN:
+                yield f"order {number}: its capture is pending still, and it is {state}"
+
+
+def _payees(moved: Sequence[AuditedTransfer]) -> Iterator[str]:
+    """Yield where one plaza's tolls were earned by more than one payee."""
+    revenue = [t.credit for t in moved if t.credit.startswith("revenue:")]
+    payees = sorted({account.rpartition(":")[2] for account in revenue})
+    if len(payees) > 1:
+        yield f"revenue is booked to several payees: {', '.join(payees)}"
 
 
 def _legs(read: Bodies) -> Iterator[tuple[str, str, int]]:

@@ -9,20 +9,16 @@ lamp that failed. A barrier that does not move when its contact closes is no lan
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from simulator.auditor.evidence import CashWord, Evidence, Hindrance
+from simulator.auditor.payers import RAISES_US, Paid, hindered, payers
 from simulator.plant.events import Contact, Lamp, PlantEdge, What
 from tolling.inputs import Output
 
-RAISES_US = 2_000_000
-"""From the plaza's answer, or the lane's word that it has the cash, to the closed contact. Three
-requests to a module that does not answer are 0.9 s; an answer that its caller had just given up is
-asked for again after 0.5 s. Without a fault it takes 5 ms."""
 GREEN_US = 1_500_000
 """From the boom's being up with nobody under it to the green lamp, without which nobody drives on.
 Who was under it has left when loop 2 is free for 1 s; a poll takes 0.1 s, a boom that is told to
@@ -34,8 +30,6 @@ REFUSALS_MIN = 3
 UNDER = frozenset({What.LOOP_2, What.CURTAIN})
 CORE_FAULT = '"core_fault"'
 """In the alarm of a lane that set itself aside: from then on only a person raises."""
-LANE_DIGITS = slice(6, 9)
-"""Of an order's number."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,20 +105,16 @@ class _Road:
             elif stand.spells:
                 stand.spells[-1] = (stand.spells[-1][0], edge.at_us)
 
-    def raised(self, stand: _Stand, until_us: int) -> bool:
-        """Return whether the contact closed for whoever stands there, until an instant."""
+    def raised(self, stand: _Stand, until_us: int, *, from_us: int | None = None) -> bool:
+        """Return whether the contact closed for whoever stands there, until an instant.
+
+        Args:   from_us: a raise counts from then on, or as it came to the window, if that is
+                earlier.
+        """
         raised = self.lanes[stand.lane].raised
-        place = bisect_left(raised, stand.from_us or 0)
+        came_us = stand.from_us or 0
+        place = bisect_left(raised, came_us if from_us is None else min(came_us, from_us))
         return place < len(raised) and raised[place] <= until_us
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Paid:
-    """A vehicle that has paid, and when its lane knew."""
-
-    vehicle_id: int
-    at_us: int
-    how: str
 
 
 def a1_let_through(seen: Evidence) -> Iterator[str]:
@@ -133,7 +123,7 @@ def a1_let_through(seen: Evidence) -> Iterator[str]:
         return
     road, told = _Road(seen), set[int]()
     aside = {_lane_of(tap.channel) for tap in seen.tapped if _set_aside(tap.channel, tap.text)}
-    for paid in (*_by_phone(seen), *_in_cash(seen)):
+    for paid in payers(seen):
         stand = road.stands.get(paid.vehicle_id)
         if stand is None or stand.lane in aside or paid.vehicle_id in told:
             continue
@@ -155,62 +145,25 @@ def _set_aside(channel: str, text: str) -> bool:
     return channel.startswith("toll/") and channel.endswith("/alarm") and CORE_FAULT in text
 
 
-def _by_phone(seen: Evidence) -> Iterator[_Paid]:
-    """Yield who paid by phone, at each answer that told the lane so.
-
-    Nobody's whose wallet others held up, and no order of which another amount was taken.
-    """
-    due = {order.out_trade_no: order.toll_fen for order in seen.orders}
-    shared = {vehicle for pair in seen.borrowed for vehicle in pair}
-    payers = {
-        trade.out_trade_no: trade.payer
-        for trade in seen.trades
-        if trade.payer is not None
-        and trade.payer not in shared
-        and trade.captured_fen
-        and trade.captured_fen == due.get(trade.out_trade_no)
-    }
-    for tap in seen.tapped:
-        if "/v1/payments" not in tap.channel or '"paid"' not in tap.text:
-            continue
-        try:
-            body = json.loads(tap.text)
-        except ValueError:
-            continue
-        number = str(body.get("out_trade_no")) if isinstance(body, dict) else ""
-        payer = payers.get(number)
-        if payer is None or body.get("state") != "paid":
-            continue
-        if not _hindered(
-            seen, number[LANE_DIGITS], tap.at_us, tap.at_us + RAISES_US, {Hindrance.DEAF}
-        ):
-            yield _Paid(vehicle_id=payer, at_us=tap.at_us, how=f"order {number}")
-
-
-def _in_cash(seen: Evidence) -> Iterator[_Paid]:
-    for word in seen.cash or ():
-        if word.taken and word.accepted and word.answered_us is not None:
-            yield _Paid(vehicle_id=word.vehicle_id, at_us=word.answered_us, how="in cash")
-
-
-def _kept_waiting(seen: Evidence, road: _Road, stand: _Stand, paid: _Paid) -> str | None:
+def _kept_waiting(seen: Evidence, road: _Road, stand: _Stand, paid: Paid) -> str | None:
     """Return what the lane did not do for a vehicle that has paid; None where it did, or could
     not."""
-    until_us = stand.until_us(paid.at_us)
-    by_us = paid.at_us + RAISES_US
+    at_us = max(paid.at_us, stand.from_us or 0) if paid.as_it_came else paid.at_us
+    until_us = stand.until_us(at_us)
+    by_us = at_us + RAISES_US
     if until_us is not None and until_us <= by_us:
         return None  # It has gone, by whatever way.
     if _in_doubt(seen, stand, by_us):
         return None
-    if not road.raised(stand, by_us):
-        if _hindered(seen, stand.lane, paid.at_us, by_us, {Hindrance.RAISE}):
+    if not road.raised(stand, by_us, from_us=paid.at_us if paid.as_it_came else None):
+        if hindered(seen, stand.lane, at_us, by_us, {Hindrance.RAISE}):
             return None
         return f"the boom was not told to rise by {by_us} us"
-    red_us = _red_from(road.lanes[stand.lane], paid.at_us, until_us)
+    red_us = _red_from(road.lanes[stand.lane], at_us, until_us)
     if red_us is None or _in_doubt(seen, stand, red_us + GREEN_US):
         return None
     failing = {Hindrance.LIMIT, Hindrance.LAMP, Hindrance.DETECTOR}
-    if _hindered(seen, stand.lane, paid.at_us, red_us + GREEN_US, failing):
+    if hindered(seen, stand.lane, at_us, red_us + GREEN_US, failing):
         return None
     return f"the boom was up from {red_us} us on, without green"
 
@@ -238,17 +191,6 @@ def _in_doubt(seen: Evidence, stand: _Stand, until_us: int) -> bool:
         and blind.from_us <= until_us
         and (blind.until_us is None or blind.until_us >= stand.came_us)
         for blind in seen.blind
-    )
-
-
-def _hindered(seen: Evidence, lane: str, from_us: int, until_us: int, by: set[Hindrance]) -> bool:
-    """Return whether something of this kind hindered a lane meanwhile."""
-    return any(
-        each.lane_id == lane
-        and each.what in by
-        and each.from_us <= until_us
-        and (each.until_us is None or from_us <= each.until_us)
-        for each in seen.hindered or ()
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from simulator.auditor.alike import alike
+from simulator.auditor.asked import m1_asked
 from simulator.auditor.coupons import m1_coupons
 from simulator.auditor.debits import alone, m1_debits, owed_by_plate
 from simulator.auditor.evidence import AuditedRecord, DriverStory, Evidence, Tapped
@@ -74,6 +75,7 @@ def m1_legs(seen: Evidence) -> Iterator[str]:
     yield from m1_coupons(seen, bodies(seen.plaza_records))
     yield from m1_debits(seen, bodies(seen.plaza_records))
     yield from m1_left_out(seen)
+    yield from m1_asked(seen)
     if not seen.at_rest:
         return
     books = {trade.out_trade_no: trade for trade in seen.trades}

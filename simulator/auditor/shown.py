@@ -6,20 +6,32 @@ again as it was before it went dark (its plug, its power) is not shown by the la
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 from simulator.auditor.alike import alike
-from simulator.auditor.evidence import AuditedOrder, AuditedRecord, CapturedTrade, Evidence
+from simulator.auditor.evidence import (
+    AuditedOrder,
+    AuditedRecord,
+    CapturedTrade,
+    Evidence,
+    Hindrance,
+)
 from simulator.auditor.followers import followers
 from simulator.plant.events import Display, Passage, PlantEdge, What
 
 Bodies: TypeAlias = Iterable[tuple[AuditedRecord, dict[str, Any]]]
 """Each record with its parsed body."""
 PAID = "支付成功 请通行"
+FREE = "免费通行"
 REFUSED = "请刷新付款码"
 OFFERED = "请用现金或ETC"
+_STATE = re.compile(r'"state":\s?"([a-z_]+)"')
+_NUMBER = re.compile(r'"out_trade_no":\s?"([0-9A-Z]+)"')
+_UNDECIDED = frozenset({"created", "sent", "waiting", "unknown"})
+NEVER_US = 1 << 62
 PASSAGE_DIGITS = slice(0, 21)
 """Of an order's number: the passage's."""
 LANE_DIGITS = slice(6, 9)
@@ -65,15 +77,15 @@ class _Lane:
 
 
 def m4_shown(seen: Evidence, records: Bodies) -> Iterator[str]:
-    """Yield every "paid" on a display while nobody there had, and every "refused" about money that
-    had been taken.
+    """Yield every "paid" on a display while nobody there had, every "free" to who paid, and every
+    "refused" about money that had been taken or was being asked for.
 
     Args:   records: as the lanes sealed them.
     """
     if not seen.at_rest:
         return
     lanes: dict[str, _Lane] = defaultdict(_Lane)
-    money = _Money(seen, records)
+    money = _Money(seen, tuple(records))
     for entry in seen.plant_log:
         lane = lanes[entry.lane]
         if isinstance(entry, PlantEdge) and entry.vehicle_id is not None:
@@ -84,6 +96,8 @@ def m4_shown(seen: Evidence, records: Bodies) -> Iterator[str]:
             first = entry.lines[0].strip()
             if first == PAID and lane.here and not money.had(entry.lane, lane.here, entry.at_us):
                 yield f"lane {entry.lane}: showed paid at {entry.at_us} us, and nobody had"
+            elif first == FREE:
+                yield from money.owed_all_the_same(entry)
             elif first == REFUSED:
                 yield from money.taken_all_the_same(entry, lane)
 
@@ -108,6 +122,8 @@ class _Money:
         for one, other in (*seen.borrowed, *alike(seen), *close):
             self._others[one].add(other)
             self._others[other].add(one)
+        self._waiting = _waiting(seen)
+        self._paid_by_plate = _paid_by_plate(records)
         self._by_tag = {debit.vehicle_id for debit in seen.debits}
         self._cash = _cash(seen)
         self._coupons = set(_coupons(seen, records))
@@ -142,6 +158,58 @@ class _Money:
                     f"lane {entry.lane}: asked for another code at {entry.at_us} us, and order"
                     f" {trade.out_trade_no} was paid"
                 )
+            elif right and self._asked_for(trade, lane, entry.at_us):
+                yield (
+                    f"lane {entry.lane}: asked for another code at {entry.at_us} us, and order"
+                    f" {trade.out_trade_no} was waited for and paid later"
+                )
+
+    def _asked_for(self, trade: CapturedTrade, lane: _Lane, at_us: int) -> bool:
+        """Return whether the lane was told that an order waits, and nothing else before *at_us*."""
+        told_us = self._waiting.get(trade.out_trade_no)
+        return told_us is not None and lane.came_us <= told_us <= at_us <= (trade.paid_at_us or 0)
+
+    def owed_all_the_same(self, entry: Display) -> Iterator[str]:
+        """Yield a vehicle that was waved through as free, though its one record says it paid."""
+        for line in entry.lines[1:]:
+            if self._paid_by_plate.get((entry.lane, line.strip())):
+                yield (
+                    f"lane {entry.lane}: showed {line.strip()} at {entry.at_us} us that nothing is"
+                    " to be paid, and its record says it paid"
+                )
+
+
+def _waiting(seen: Evidence) -> dict[str, int]:
+    """Return when each order was first answered as waiting, of lanes that heard it for sure and
+    were told nothing else of it before the money came."""
+    if seen.hindered is None:
+        return {}
+    first: dict[str, int] = {}
+    for tap in seen.tapped:
+        found = _STATE.search(tap.text) if "/v1/payments" in tap.channel else None
+        number = _NUMBER.search(tap.text) if found is not None else None
+        if found is None or number is None:
+            continue
+        if found[1] in _UNDECIDED:
+            if found[1] == "waiting":
+                first.setdefault(number[1], tap.at_us)
+        elif found[1] != "paid":
+            first[number[1]] = NEVER_US
+    bad = {each.lane_id for each in seen.hindered if each.what is Hindrance.DEAF}
+    bad |= {each.lane_id for each in seen.blind}
+    if any(restart.lane_id is None for restart in seen.restarts):
+        return {}
+    return {each: at_us for each, at_us in first.items() if each[LANE_DIGITS] not in bad}
+
+
+def _paid_by_plate(records: Bodies) -> dict[tuple[str, str], bool]:
+    """Return by lane and plate whether every record of it was paid, toll and all."""
+    paid: dict[tuple[str, str], bool] = {}
+    for record, body in records:
+        place = record.lane_id, str((body.get("plate") or {}).get("text"))
+        whole = body.get("authorised_by") == "tender" and body["toll_due_fen"] > 0
+        paid[place] = whole and paid.get(place, True)
+    return paid
 
 
 def _cash(seen: Evidence) -> dict[int, int]:

@@ -235,6 +235,7 @@ def debit_of(charge: EtcCharge) -> AuditedDebit:
         vehicle_id=int(charge.tag_id.removeprefix("tag-")),
         amount_fen=charge.amount_fen,
         txn_id=charge.txn_id,
+        at_us=us(charge.at_ns),
     )
 
 

@@ -44,6 +44,18 @@ UNREAD = frozenset(
 CURTAIN_LIES = frozenset({DeviceFault.CUT_WIRE, DeviceFault.STUCK_0, DeviceFault.STUCK_1})
 READS_HELD = frozenset({DeviceFault.CUT_WIRE, DeviceFault.STUCK_0, DeviceFault.CROSSTALK})
 NO_PLATE = frozenset({DeviceFault.SILENT, DeviceFault.SLOW, DeviceFault.UNREADABLE})
+OF_INPUTS = CURTAIN_LIES | {DeviceFault.CHATTER, DeviceFault.CROSSTALK}
+OF_OUTPUTS = frozenset({DeviceFault.OUTPUT_DEAD})
+_HINDERS: dict[str, Hindrance] = {
+    Output.RAISE: Hindrance.RAISE,
+    Output.LANE_GREEN: Hindrance.LAMP,
+    Point.BOOM_UP: Hindrance.LIMIT,
+    Point.BOOM_DOWN: Hindrance.LIMIT,
+    Point.LOOP_1: Hindrance.DETECTOR,
+    Point.LOOP_2: Hindrance.DETECTOR,
+    Point.CURTAIN: Hindrance.DETECTOR,
+}
+"""What a lane cannot do where the input or output of that name is sick."""
 AT_WINDOW_MS = 60_000
 """So long before it drives on a vehicle may have come, and its plate not have been read."""
 
@@ -83,10 +95,9 @@ def hindered(world: World) -> Iterator[Hindered]:
                     from_us=fault.at_ms * US_PER_MS,
                     until_us=until_us,
                 )
-            case DeviceTroubleAt(device="io") if fault.trouble.where:
-                what = _hindrance(fault)
+            case DeviceTroubleAt():
                 for_ms = fault.trouble.for_ms
-                if what is not None:
+                for what in _hindrances(fault):
                     yield Hindered(
                         lane_id=fault.lane_id,
                         what=what,
@@ -95,19 +106,19 @@ def hindered(world: World) -> Iterator[Hindered]:
                     )
 
 
-def _hindrance(fault: DeviceTroubleAt) -> Hindrance | None:
-    """Return what a fault of one input or output of a module keeps a lane from."""
-    match fault.trouble.where:
-        case Output.RAISE:
-            return Hindrance.RAISE
-        case Output.LANE_GREEN:
-            return Hindrance.LAMP
-        case Point.BOOM_UP | Point.BOOM_DOWN:
-            return Hindrance.LIMIT
-        case Point.LOOP_1 | Point.LOOP_2 | Point.CURTAIN:
-            return Hindrance.DETECTOR
-        case _:
-            return None
+def _hindrances(fault: DeviceTroubleAt) -> tuple[Hindrance, ...]:
+    """Return what a fault of a reader, or of inputs or outputs of a module, keeps a lane from; one
+    that names no place is of any."""
+    if fault.device == "etc":
+        return (Hindrance.READER,)
+    if fault.device != "io":
+        return ()
+    kind, where = fault.trouble.kind, fault.trouble.where
+    if where in _HINDERS:
+        return (_HINDERS[where],)
+    if where == "" and kind in OF_INPUTS:
+        return (Hindrance.LIMIT, Hindrance.DETECTOR)
+    return (Hindrance.RAISE, Hindrance.LAMP) if where == "" and kind in OF_OUTPUTS else ()
 
 
 def untold(world: World) -> Iterator[Untold]:

@@ -26,7 +26,7 @@ def applied(number: str = "K-1", fen: int = 500, *, said: int | None = None) -> 
 
 def moves(fen: int) -> tuple[AuditedTransfer, ...]:
     """Return what a plaza books for a coupon that was used up."""
-    rows = (("coupon", "suspense", "post"), ("suspense", "revenue:coupon:p", "posted"))
+    rows = (("coupon", "suspense", "post"), ("suspense", "revenue:coupon:330101", "posted"))
     hold = AuditedTransfer(
         transfer_id="coupon/h/hold",
         debit="coupon",

@@ -47,8 +47,8 @@ def move(number: str, debit: str, credit: str, fen: int = 500) -> AuditedTransfe
 
 
 BACK = (move("etc/p/taken", "etc", "suspense"), move("etc/p/due", "suspense", "refund_due"))
-CASH = move("001/001/2/leg/2", "cash_lane:001", "revenue:cash:p", 2000)
-EARNED = (move("001/001/2/leg/1", "etc", "revenue:etc:p"), CASH)
+CASH = move("001/001/2/leg/2", "cash_lane:001", "revenue:cash:330101", 2000)
+EARNED = (move("001/001/2/leg/1", "etc", "revenue:etc:330101"), CASH)
 
 
 def found(*records: dict[str, Any], **changes: Any) -> list[str]:

@@ -124,3 +124,28 @@ def test_money_that_is_given_back_or_cannot_be_is_no_finding() -> None:
 def test_a_run_that_is_not_at_rest_is_not_asked_where_its_money_is() -> None:
     """A record may be on its way, and its capture too."""
     assert found(at_rest=False, transfers=(PENDING, CAPTURE)) == []
+
+
+def test_a_decided_order_leaves_no_capture_pending() -> None:
+    """Neither posted nor voided, though the order is closed; one still open is M2's."""
+    closed = replace(BASE.orders[0], out_trade_no=GIVEN_BACK, state="closed", captured_fen=0)
+    waits = replace(PENDING, transfer_id="9", out_trade_no=GIVEN_BACK)
+    void = replace(waits, transfer_id="10", kind="void", pending_id="9")
+    orders, transfers = (*BASE.orders, closed), (*BASE.transfers, waits)
+    said = f"order {GIVEN_BACK}: its capture is pending still, and it is closed"
+    assert found(orders=orders, transfers=transfers) == [said]
+    assert found(orders=orders, transfers=(*transfers, void)) == []
+    still_open = (*BASE.orders, replace(closed, state="closing"))
+    assert found(orders=still_open, transfers=transfers) == []
+    assert len(found(transfers=transfers)) == 1, "of no order at all"
+    tag = replace(waits, out_trade_no=None, debit="etc")
+    assert found(transfers=(*BASE.transfers, tag)) == []
+
+
+def test_one_plazas_tolls_are_one_payees() -> None:
+    """The order's revenue, and cash that went to another."""
+    cash = {"tender": "cash", "amount_fen": 2500, "out_trade_no": None}
+    told = sealed(body(), body(legs=[cash], plate=None))
+    drawer = move("2/leg/1", "cash_lane:001", "revenue:cash:999999", None)
+    said = "revenue is booked to several payees: 330101, 999999"
+    assert found(**told, transfers=(*BASE.transfers, drawer)) == [said]

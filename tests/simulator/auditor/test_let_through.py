@@ -22,7 +22,17 @@ from simulator.auditor import (
 )
 from simulator.auditor.evidence import Blind
 from simulator.plant.events import BoomMove, Contact, Heading, Lamp, LogEntry, What
-from tests.simulator.auditor.runs import LANE, ORDER, S, clean_run, edge, pulse, road
+from tests.simulator.auditor.runs import (
+    LANE,
+    ORDER,
+    S,
+    body,
+    chain,
+    clean_run,
+    edge,
+    pulse,
+    road,
+)
 from tolling.inputs import Output
 
 CORE_FAULT = Tapped(
@@ -238,3 +248,74 @@ def test_an_order_that_is_not_answered_as_paid_raises_nothing() -> None:
     text = json.dumps({"out_trade_no": ORDER, "state": "waiting", "x": "paid"})
     waiting = Tapped(at_us=5 * S, channel="POST /v1/payments", text=text)
     assert not stuck(plant_log=LEFT_ALONE, tapped=(waiting,))
+
+
+# ---- tags and coupons ----
+
+
+def settled(tender: str) -> dict[str, Any]:
+    """Return a run whose one record is paid by one leg of a tag or a coupon."""
+    leg = {"tender": tender, "amount_fen": 2500, "provider_txn_id": "1"}
+    records = chain(body(passage_id=PASSAGE, legs=[leg]))
+    return NO_PHONE | {"lane_records": records, "plaza_records": records}
+
+
+PASSAGE = ORDER[:21]
+DEBIT = AuditedDebit(
+    reference=PASSAGE, tag_id="t", vehicle_id=1, amount_fen=2500, txn_id="1", at_us=S
+)
+BY_TAG = settled("etc") | {"debits": (DEBIT,)}
+RESERVED = Tapped(
+    at_us=3 * S,
+    channel="POST /v1/coupons/reserve",
+    text=json.dumps({"passage_id": PASSAGE, "state": "reserved", "coupon_no": "c"}),
+)
+BY_COUPON = settled("coupon") | {"tapped": (RESERVED,)}
+
+
+@pytest.mark.parametrize("paid", [BY_TAG, BY_COUPON], ids=["tag", "coupon"])
+def test_whose_tag_or_coupon_paid_is_let_through_too(paid: dict[str, Any]) -> None:
+    """The lane knew, and left it to a person; or it raised within two seconds."""
+    assert stuck(plant_log=LEFT_ALONE, **paid)
+    early = Contact(at_us=int(3.5 * S), lane=LANE, output=Output.RAISE, closed=True, acted=True)
+    raised = tuple(sorted((early, *LEFT_ALONE), key=lambda entry: entry.at_us))
+    assert not stuck(plant_log=raised, **paid)
+
+
+def test_the_boom_may_go_up_for_a_tag_before_it_stands_at_the_window() -> None:
+    """But not before it paid; and its two seconds begin at the window."""
+    for at_s, broken in ((0.9, True), (1.5, False), (3.9, False), (4.1, True)):
+        up = Contact(at_us=int(at_s * S), lane=LANE, output=Output.RAISE, closed=True, acted=True)
+        raised = tuple(sorted((up, *LEFT_ALONE), key=lambda entry: entry.at_us))
+        assert stuck(plant_log=raised, **BY_TAG) is broken, at_s
+
+
+@pytest.mark.parametrize(
+    ("paid", "changes"),
+    [
+        (BY_TAG, {"hindered": hindered(Hindrance.READER, 50, 60)}),
+        (BY_TAG, {"misread_plates": True}),
+        (BY_TAG, {"debits": (replace(DEBIT, at_us=None),)}),
+        (BY_TAG, {"debits": (replace(DEBIT, vehicle_id=2),)}),
+        (BY_TAG, {"lane_records": chain(body(passage_id=PASSAGE))}),
+        (BY_TAG, {"lane_records": chain(body(passage_id=PASSAGE, legs=[{"tender": "etc"}] * 2))}),
+        (BY_COUPON, {"hindered": hindered(Hindrance.DEAF, 3, 5)}),
+        (BY_COUPON, {"misread_plates": True}),
+        (BY_COUPON, {"tapped": (replace(RESERVED, text=RESERVED.text.replace("res", "ref")),)}),
+        (BY_COUPON, {"lane_records": chain(body(passage_id=PASSAGE, legs=[], toll_due_fen=0))}),
+    ],
+)
+def test_a_tag_or_coupon_nobody_is_sure_of_holds_no_lane(
+    paid: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    """A sick reader, a deaf lane, a plate that may be another's, a part of the toll."""
+    assert not stuck(plant_log=LEFT_ALONE, **paid | changes)
+
+
+def test_a_coupon_pays_with_the_last_answer_about_it() -> None:
+    """The first one came too late for its caller; the coupon was held up once more."""
+    again = replace(RESERVED, at_us=6 * S)
+    up = Contact(at_us=7 * S, lane=LANE, output=Output.RAISE, closed=True, acted=True)
+    raised = tuple(sorted((up, *LEFT_ALONE), key=lambda entry: entry.at_us))
+    assert stuck(plant_log=raised, **BY_COUPON)
+    assert not stuck(plant_log=raised, **BY_COUPON | {"tapped": (RESERVED, again)})

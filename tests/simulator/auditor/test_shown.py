@@ -5,17 +5,29 @@ One driver comes to the window at 2 s, pays by phone at 5 s and drives through t
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from simulator.auditor import AuditedDebit, CashWord, DriverStory, Evidence, audit
+from simulator.auditor import (
+    AuditedDebit,
+    CashWord,
+    DriverStory,
+    Evidence,
+    Hindered,
+    Hindrance,
+    Restart,
+    Tapped,
+    audit,
+)
 from simulator.auditor import shown as shown_module
 from simulator.auditor.evidence import Blind
 from simulator.plant.events import Display, LogEntry, Passage, What
 from simulator.plant.vehicles import VehicleId
 from tests.simulator.auditor.runs import LANE, S, body, chain, clean_run, edge, road
+from tolling.ids import LaneId
 from tolling.pictures import DisplayPicture, PictureKind, picture_lines
 
 PAID, NEW_CODE, OFFERED = PictureKind.PAID, PictureKind.NEW_CODE, PictureKind.OTHER_TENDER
@@ -73,8 +85,9 @@ def found(*shown: LogEntry, **changes: Any) -> list[str]:
 
 def test_the_phrases_are_those_a_driver_reads() -> None:
     """The auditor's own copy says what the displays say."""
-    words = (shown_module.PAID, shown_module.REFUSED, shown_module.OFFERED)
-    assert words == tuple(shows(0, kind).lines[0] for kind in (PAID, NEW_CODE, OFFERED))
+    words = (shown_module.PAID, shown_module.REFUSED, shown_module.OFFERED, shown_module.FREE)
+    kinds = (PAID, NEW_CODE, OFFERED, PictureKind.FREE)
+    assert words == tuple(shows(0, kind).lines[0] for kind in kinds)
 
 
 def test_paid_is_shown_to_who_has_paid() -> None:
@@ -209,6 +222,63 @@ def test_another_code_is_asked_for_with_a_reason() -> None:
     trade = run().trades[0]
     assert not found(shows(5.5, NEW_CODE), trades=(replace(trade, payer=2),))
     assert not found(shows(5.5, NEW_CODE), trades=(replace(trade, paid_at_us=S),))
+
+
+def answer(at_s: float, state: str, channel: str = "POST /v1/payments") -> Tapped:
+    """Return an answer of the plaza about the one order."""
+    text = json.dumps({"out_trade_no": run().orders[0].out_trade_no, "state": state})
+    return Tapped(at_us=int(at_s * S), channel=channel, text=text)
+
+
+WAITS, PAID_NOW = answer(4, "waiting"), answer(5, "paid")
+
+
+def test_another_code_is_not_asked_for_while_the_order_is_waited_for() -> None:
+    """The lane knew that the driver was asked for his password, and he gave it."""
+    heard: dict[str, Any] = {"hindered": (), "tapped": (WAITS, PAID_NOW)}
+    assert found(shows(4.5, NEW_CODE), **heard)
+    assert not found(shows(3.9, NEW_CODE), **heard)
+    assert not found(shows(4.5, NEW_CODE), **heard | {"hindered": None})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tapped": (answer(4, "unknown"), PAID_NOW)},
+        {"tapped": (answer(1.9, "waiting"), PAID_NOW)},
+        {"tapped": (WAITS, answer(4.2, "refused"), PAID_NOW)},
+        {"tapped": (answer(3.9, "closing"), WAITS, PAID_NOW)},
+        {"tapped": (answer(4, "waiting", "toll/330101/001/event"), PAID_NOW)},
+        {"restarts": (Restart(at_us=9 * S, process="plaza", lane_id=None),)},
+        {"blind": (Blind(lane_id=LANE, from_us=30 * S, until_us=31 * S, dead=True),)},
+        {"hindered": (Hindered(lane_id=LANE, what=Hindrance.DEAF, from_us=0, until_us=S),)},
+    ],
+)
+def test_a_lane_that_may_not_have_heard_that_it_waits_may_ask(changes: dict[str, Any]) -> None:
+    """It was told otherwise, or nobody knows what reached it."""
+    heard: dict[str, Any] = {"hindered": (), "tapped": (WAITS, PAID_NOW)}
+    assert not found(shows(4.5, NEW_CODE), **heard | changes)
+
+
+# ---- free ----
+
+
+def test_nobody_who_has_to_pay_is_shown_that_it_is_free() -> None:
+    """The record of the plate that stood there says it paid its toll; a person, an exemption or
+    nothing due lets it through free, and a plate of no record is nobody's."""
+    lines = picture_lines(DisplayPicture(kind=PictureKind.FREE, plate="浙A12345"))
+    free = Display(at_us=4 * S, lane=LANE, lines=lines, green=True)
+    assert len(found(free)) == 1
+    for plain in (
+        body(authorised_by="attendant"),
+        body(legs=[], toll_due_fen=0),
+        body(plate={"text": "浙B00002"}),
+        body(plate=None),
+    ):
+        assert not found(free, lane_records=chain(plain))
+    assert not found(free, lane_records=chain(body(), body(authorised_by="exempt")))
+    assert not found(replace(free, lane=LaneId("002")))
+    assert not found(replace(free, lines=picture_lines(DisplayPicture(kind=PictureKind.FREE))))
 
 
 def test_an_unfinished_run_says_nothing_of_the_display() -> None:

@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from simulator.auditor import Hindrance
 from simulator.canaries.worlds import display_gone, tariff_of_tomorrow, world
 from simulator.models.device_faults import DeviceFault, DeviceTrouble
 from simulator.world import sighted
@@ -15,6 +16,7 @@ from simulator.world.faults import (
     DeviceTroubleAt,
     KillAt,
     LanePowerLoss,
+    LineTrouble,
     WorldFault,
     lane_name,
 )
@@ -139,3 +141,43 @@ def test_loop_1_reads_held_while_its_wire_is_cut_or_it_hears_the_lane_beside() -
     with closing(build_world(1, WorldConfig(lanes=2, vehicles=0, faults=told))) as subject:
         found = [(each.from_us // S, each.until_us // S) for each in sighted.held(subject)]
     assert found == [(10, 13), (20, 23)]
+
+
+@pytest.mark.parametrize(
+    ("device", "kind", "where", "found"),
+    [
+        ("io", DeviceFault.OUTPUT_DEAD, "raise", {Hindrance.RAISE}),
+        ("io", DeviceFault.OUTPUT_DEAD, "lane_green", {Hindrance.LAMP}),
+        ("io", DeviceFault.OUTPUT_DEAD, "lower", set()),
+        ("io", DeviceFault.OUTPUT_DEAD, "", {Hindrance.RAISE, Hindrance.LAMP}),
+        ("io", DeviceFault.STUCK_0, "boom_up", {Hindrance.LIMIT}),
+        ("io", DeviceFault.CUT_WIRE, "curtain", {Hindrance.DETECTOR}),
+        ("io", DeviceFault.CHATTER, "", {Hindrance.LIMIT, Hindrance.DETECTOR}),
+        ("io", DeviceFault.SILENT, "", set()),
+        ("etc", DeviceFault.ANSWER_LOST, "", {Hindrance.READER}),
+        ("camera", DeviceFault.SILENT, "", set()),
+    ],
+)
+def test_a_sick_device_hinders_its_lane_in_what_hangs_on_it(
+    device: str, kind: DeviceFault, where: str, found: set[Hindrance]
+) -> None:
+    """From its beginning to its end, or to the end of the run; a fault without a place is of any.
+    A module that does not answer makes its lane blind, which is told elsewhere."""
+    for for_ms, until_us in ((5_000, 15 * S), (None, None)):
+        trouble = DeviceTrouble(kind=kind, where=where, for_ms=for_ms)
+        fault = DeviceTroubleAt(at_ms=10_000, lane_id=LANE, device=device, trouble=trouble)
+        with closing(build_world(1, WorldConfig(vehicles=0, faults=(fault,)))) as subject:
+            told = list(sighted.hindered(subject))
+        assert {each.what for each in told} == found
+        whiles = {(each.lane_id, each.from_us, each.until_us) for each in told}
+        assert whiles <= {(LANE, 10 * S, until_us)}
+
+
+def test_a_lane_is_deaf_while_its_own_line_to_the_plaza_fails() -> None:
+    """Not where the line to the broker or another lane's fails."""
+    names = [f"{lane_name(lane)}-plaza" for lane in lane_ids(2)] + [f"{lane_name(LANE)}-broker"]
+    cuts = tuple(LineTrouble(line=name, at_ms=1_000, for_ms=2_000, cut=True) for name in names)
+    with closing(build_world(1, WorldConfig(lanes=2, vehicles=0, faults=cuts))) as subject:
+        told = list(sighted.hindered(subject))
+    deaf = {(each.lane_id, each.what, each.from_us, each.until_us) for each in told}
+    assert deaf == {(lane, Hindrance.DEAF, S, 3 * S) for lane in lane_ids(2)}
