@@ -225,6 +225,41 @@ async def test_a_stop_as_the_broker_goes_is_heeded(broker: Broker) -> None:
                 assert done, f"still running when told to end {steps} steps after the cut"
 
 
+@pytest.mark.wire
+@pytest.mark.slow
+@pytest.mark.asyncio
+@pytest.mark.parametrize("manners", [Manners(hang=True), Manners(cut=Cut.RESET)])
+async def test_a_lane_that_dies_is_offline_within_five_seconds(
+    broker: Broker, manners: Manners
+) -> None:
+    """By its last will: also where its box lost its power and nobody closes the connection."""
+    await broker.start()
+    told: list[inp.Input] = []
+    clock = asyncio.get_running_loop().time
+    line = Proxy("broker")
+    line.lead_to(("127.0.0.1", broker.port))
+    async with desk_at(broker) as desk, line.serving():
+        link = MqttLink(
+            replace(broker.access, port=line.port),
+            LaneTopics(plaza_id=PlazaId("330101"), lane_id=LaneId("001")),
+            boot_id=BootId("b1"),
+            give=told.append,
+            command=lambda _: None,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            run = tasks.create_task(link.run(), name="link")
+            await until(lambda: inp.BrokerLink(up=True) in told, "the link")
+            link.publish_state(VIEW)
+            await until(lambda: desk.of("state"), "the lane's state")
+            assert desk.of("online")[-1]["online"]
+            line.behave(manners)
+            died_s = clock()
+            await until(lambda: not desk.of("online")[-1]["online"], "its last will")
+            took_s = clock() - died_s
+            run.cancel()
+    assert took_s < 5.0
+
+
 def _numbers(desk: Desk) -> list[int]:
     return [body["number"] for leaf, body in desk.heard if leaf in ("event", "alarm")]
 
