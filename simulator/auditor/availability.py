@@ -7,7 +7,8 @@ lane is in for want of it. Both say by the lane's own clock when they were made,
 are judged: a notice is kept until it gets through, minutes later where the broker was gone, and a
 state that nobody heard proves nothing. A clock that was set back shows the same time twice: a state
 heard before that proves nothing of a mode whose notice was heard after it. What a screen or the
-display shows of it is for the wires world's own tests.
+display shows of it is for the wires world's own tests. That a lane notices at all what it has lost
+is judged where the faults it was given are known (``noticed``).
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from typing import Any, TypeAlias
 
 from simulator.auditor.evidence import Evidence, Tapped
 from simulator.auditor.money import bodies
+from simulator.auditor.noticed import VISIBLE_US, unnoticed
+from simulator.auditor.room import full_disk
 
-VISIBLE_MS = 2_000
-"""A degraded mode is seen this long after its detection at the latest."""
+VISIBLE_MS = VISIBLE_US // 1_000
 MODE_OF = {each: f"no_{each}" for each in ("display", "voice", "scanner", "camera", "etc")}
 """What a lane is without one of its devices."""
 SILENT_MODE = "no_broker"
@@ -84,6 +86,7 @@ def a2_visible(seen: Evidence) -> Iterator[str]:
             from_ms = max((at_ms for at_ms in set_back_ms if at_ms <= times[1]), default=0)
             if _hidden(boot, times, number, mode, from_ms):
                 yield f"lane {lane}: {mode} began at {times[0]} ms of its clock, no state showed it"
+    yield from unnoticed(seen, "A2")
 
 
 def _boot_of(body: dict[str, Any]) -> tuple[str, str]:
@@ -191,7 +194,8 @@ def _told_by_lanes(
 
 
 def a3_bounded(seen: Evidence) -> Iterator[str]:
-    """No message is longer, no channel busier and no record fuller than it may be."""
+    """No message is longer, no channel busier and no record fuller than it may be; and a lane whose
+    disk is slow or full says so and does as it should."""
     recent: dict[str, deque[int]] = defaultdict(deque)
     told: set[str] = set()
     for tapped in sorted(seen.tapped, key=lambda tapped: tapped.at_us):
@@ -211,3 +215,5 @@ def a3_bounded(seen: Evidence) -> Iterator[str]:
             found = body.get(name)
             if isinstance(found, list) and len(found) > most:
                 yield f"record {record.lane_id}/{record.epoch}/{record.seq}: {len(found)} {name}"
+    yield from unnoticed(seen, "A3")
+    yield from full_disk(seen)

@@ -276,17 +276,52 @@ class Hindrance(StrEnum):
     """Its tag reader is silent, slow, or its answers are lost."""
     LAMP = "lamp"
     """Its pass lamp does not do as it is told."""
+    MUTE = "mute"
+    """Its line to the broker is cut, loses, delays or doubles: what it says may not be heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hindered:
-    """A while in which something outside a lane's program kept it from letting anybody through."""
+    """A while in which something outside a lane's program kept it from letting anybody through, or
+    from being heard."""
 
     lane_id: str
     what: Hindrance
     from_us: int
     until_us: int | None
     """None: to the end of the run."""
+
+
+class Loss(StrEnum):
+    """What a lane can be without, and has to notice."""
+
+    MODULE = "module"
+    """Its I/O module does not answer: no output can be written."""
+    INPUTS = "inputs"
+    """So none of the inputs can be read that this life of the lane has read."""
+    SCANNER = "scanner"
+    """The plug is out."""
+    DISPLAY = "display"
+    """The plug is out."""
+    ETC = "etc"
+    """The tag reader says nothing."""
+    PLAZA = "plaza"
+    """The line is cut, or no process of the plaza runs."""
+    ROOM = "room"
+    """A commit was refused for want of space, and nobody has told of any since."""
+    PACE = "pace"
+    """One commit that takes too long, from its begin to its end."""
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """A while in which a lane was without something it needs."""
+
+    lane_id: str
+    what: Loss
+    from_us: int
+    until_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,6 +375,8 @@ class Evidence:
     """None: not written down, so nobody knows whom a lane could have let through."""
     captures: tuple[CaptureStood, ...] = ()
     """In order of time; empty where nobody looked into the store during the run."""
+    lost: tuple[Lost, ...] = ()
+    """Empty where nobody writes down what lanes were without: whether they notice is not judged."""
     claims: tuple[AuditedClaim, ...] = ()
     """Money of settled passages somebody asked back."""
     coupons: tuple[AuditedCoupon, ...] = ()

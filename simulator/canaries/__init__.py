@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 
-from simulator.canaries import lane, modes, plaza
+from simulator.canaries import lane, losses, modes, plaza
 from simulator.canaries.planting import Canary, Plant
 from simulator.canaries.worlds import (
     CHANGES_AND_CONFIRMS,
     REFUSED_AND_OFF,
     display_gone,
     lane_dies,
+    lane_disk,
     link_lossy,
+    module_silent,
     platform,
     plaza_dies,
     plaza_disk_fails,
@@ -29,6 +31,7 @@ from simulator.canaries.worlds import (
 )
 from simulator.models.faults import PlatformFault
 from simulator.world.build import WorldConfig
+from simulator.world.faults import CommitFate
 
 __all__ = ["CANARIES", "SEEDS_MAX", "Canary", "found_at", "planted"]
 
@@ -40,6 +43,9 @@ _FOUR = world("phone_ok", "phone_ok", "phone_ok", "phone_ok")
 _FAILS_CANCEL = platform(PlatformFault.CANCEL_LIES, 8)
 _PAY_5XX = platform(PlatformFault.HTTP_5XX, 1, calls=("pay",), carried_out=True)
 _PAY_FAILS = platform(PlatformFault.HTTP_5XX, 1, calls=("pay",))
+_THREE = ("phone_ok", "phone_ok", "phone_ok")
+_FULL = lane_disk(CommitFate.FULL)
+_SLOW = lane_disk(CommitFate.SLOW, ms=1_800)
 _REFUND_5XX = platform(PlatformFault.HTTP_5XX, 2, calls=("refund",))
 
 
@@ -84,6 +90,14 @@ _ALL = (
     ),
     _canary(modes.degraded_mode_never_over, world("phone_ok"), "A2"),
     _canary(modes.lost_display_not_a_mode, world("phone_ok", faults=display_gone), "A2"),
+    _canary(losses.lost_device_taken_for_well, world("phone_ok", faults=display_gone), "A2"),
+    _canary(losses.lost_inputs_not_a_mode, world(*_THREE, faults=module_silent), "A2"),
+    _canary(losses.silent_plaza_noticed_late, world(*_THREE, faults=plaza_dies), "A2"),
+    _canary(losses.slow_commit_not_a_mode, world("phone_ok", faults=_SLOW), "A3"),
+    _canary(losses.full_disk_taken_for_slow, world(*_THREE, faults=_FULL), "A3"),
+    _canary(losses.full_disk_leaves_lane_open, world(*_THREE, faults=_FULL), "A3"),
+    _canary(losses.full_disk_takes_the_next, world(*_THREE, faults=_FULL), "A3"),
+    _canary(losses.order_asked_without_pause, world("needs_password"), "A3"),
     _canary(lane.violator_authorised, world("phone_ok", "runs_through"), "B2", "CRASH"),
     _canary(
         plaza.unknown_read_as_refused,

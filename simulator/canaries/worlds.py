@@ -108,6 +108,24 @@ def plaza_dies(seed: int) -> tuple[WorldFault, ...]:
     return (KillAt(process=PLAZA, at_ms=22_000 + 100 * (seed % 20), down_ms=10_000),)
 
 
+def module_silent(seed: int) -> tuple[WorldFault, ...]:
+    """Return an I/O module that says nothing for six seconds, after the first vehicle has left."""
+    trouble = DeviceTrouble(kind=DeviceFault.SILENT, for_ms=6_000)
+    at_ms = 22_000 + 100 * (seed % 20)
+    return (DeviceTroubleAt(at_ms=at_ms, lane_id=lane_ids(1)[0], device="io", trouble=trouble),)
+
+
+def lane_disk(fate: CommitFate, *, ms: int = 0) -> Callable[[int], tuple[WorldFault, ...]]:
+    """Return a maker of a lane's disk that does that to every commit for two minutes, from when its
+    first vehicle is in it."""
+
+    def make(seed: int) -> tuple[WorldFault, ...]:
+        at_ms = 6_000 + 100 * (seed % 20)
+        return (CommitTrouble(process=LANE, at_ms=at_ms, for_ms=120_000, fate=fate, ms=ms),)
+
+    return make
+
+
 def tariff_of_tomorrow(seed: int) -> tuple[WorldFault, ...]:
     """Return a tariff that is in the lane from its start, and in force long after the run."""
     return (TariffSwitch(at_ms=100, notice_ms=3_600_000, percent=150),)

@@ -28,7 +28,7 @@ from simulator.auditor.evidence import (
 from simulator.models.device_faults import DeviceFault
 from simulator.models.etc_reader import EtcCharge
 from simulator.people import TakenBy
-from simulator.world import sighted
+from simulator.world import lost, sighted
 from simulator.world.clock import us
 from simulator.world.faults import DeviceTroubleAt
 from simulator.world.phones import vehicle_of
@@ -91,6 +91,7 @@ def frame(world: World, *, at_rest: bool) -> Evidence:
         untold=tuple(sighted.untold(world)),
         held=tuple(sighted.held(world)),
         hindered=tuple(sighted.hindered(world)),
+        lost=tuple(lost.lost(world)),
         tariffs=tuple(sighted.tariffs(world)),
         tariffs_heard=tuple(sighted.tariffs_heard(world)),
         wall_base_ms=world.heap.wall_base_ms,

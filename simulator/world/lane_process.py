@@ -96,6 +96,12 @@ class LaneProcess(Process):
         self._tariffs_known: dict[SignedSet, TariffSet] = {}
         self.tariffs_heard: dict[int, int] = {}
         """Versions of the tariff that were answered to it, and when first, in world nanoseconds."""
+        self.slow_commits: list[tuple[int, int]] = []
+        """From when to when a commit takes that needs over a second, in world nanoseconds."""
+        self.refused_ns: list[int] = []
+        """When a commit was refused for want of space."""
+        self.roomy_ns: list[int] = []
+        """When it was told that there is room."""
 
     # ---- life ----
 
@@ -184,10 +190,13 @@ class LaneProcess(Process):
         """The shell's look at its ballast: with space on the disk it is made again."""
         self.later(BALLAST_NS, self._look_for_room)
         if not self.outside.disk.full:
+            self.roomy_ns.append(self.heap.now_ns)
             self.feed(inp.StoreHasRoom())
 
     def _commit(self, commit: fx.Commit) -> None:
         delay_ns, fate = self.outside.disk.plan()
+        if delay_ns > NS_PER_S:
+            self.slow_commits.append((self.heap.now_ns, self.heap.now_ns + delay_ns))
         self.later(delay_ns, lambda: self._commit_now(commit, fate))
 
     def _commit_now(self, commit: fx.Commit, fate: CommitFate | None) -> None:
@@ -214,6 +223,7 @@ class LaneProcess(Process):
             with no_room_for_lane(store) if full else nullcontext():
                 store.commit(commit.units)
         except StoreFullError:
+            self.refused_ns.append(self.heap.now_ns)
             return inp.CommitTrouble.FULL
         except JournalError:
             return inp.CommitTrouble.FAILED

@@ -39,6 +39,8 @@ class Process:
         self.deaths_ns: list[int] = []
         self.off = False
         """Switched off for good: nothing is left for it to do."""
+        self.off_ns: int | None = None
+        """When it was."""
         self._kills = {kill.step: kill for kill in kills if kill.process == name}
         self._timers: dict[str, int] = {}
         self._timer_no = 0
@@ -72,7 +74,7 @@ class Process:
     def switch_off(self) -> None:
         """End this life for good and keep what it held in memory, to be looked at."""
         self.heap.note(self.name, "switched off", str(self.life))
-        self.alive, self.off = False, True
+        self.alive, self.off, self.off_ns = False, True, self.heap.now_ns
         self._timers.clear()
 
     def on_start(self) -> None:

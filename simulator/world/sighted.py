@@ -1,5 +1,5 @@
-"""What is known of the lanes from outside them, for the auditor: when they were blind, what the
-tariffs said and when a lane could know, and which orders people gave."""
+"""What is known of the lanes from outside them, for the auditor: when they were blind or without
+something, what the tariffs said and when a lane could know, and which orders people gave."""
 
 from __future__ import annotations
 
@@ -83,15 +83,20 @@ def _unread(lane_id: str, at_ms: int, for_ms: int | None) -> Blind:
 
 def hindered(world: World) -> Iterator[Hindered]:
     """Yield every while in which a fault beside its program kept a lane from letting anybody
-    through."""
-    lines = {f"{lane_name(lane_id)}-plaza": lane_id for lane_id in world.lanes}
+    through, or from being heard."""
+    lines = {
+        f"{lane_name(lane_id)}-{other}": (lane_id, what)
+        for lane_id in world.lanes
+        for other, what in (("plaza", Hindrance.DEAF), ("broker", Hindrance.MUTE))
+    }
     for fault in world.faults:
         match fault:
             case LineTrouble() if fault.line in lines:
                 until_us = (fault.at_ms + fault.for_ms) * US_PER_MS
+                lane_id, what = lines[fault.line]
                 yield Hindered(
-                    lane_id=lines[fault.line],
-                    what=Hindrance.DEAF,
+                    lane_id=lane_id,
+                    what=what,
                     from_us=fault.at_ms * US_PER_MS,
                     until_us=until_us,
                 )
