@@ -101,7 +101,7 @@ class LaneProcess(Process):
         self.refused_ns: list[int] = []
         """When a commit was refused for want of space."""
         self.roomy_ns: list[int] = []
-        """When it was told that there is room."""
+        """When it was first told after a refusal that there is room."""
 
     # ---- life ----
 
@@ -190,7 +190,8 @@ class LaneProcess(Process):
         """The shell's look at its ballast: with space on the disk it is made again."""
         self.later(BALLAST_NS, self._look_for_room)
         if not self.outside.disk.full:
-            self.roomy_ns.append(self.heap.now_ns)
+            if self.refused_ns and self.refused_ns[-1] > (self.roomy_ns or [0])[-1]:
+                self.roomy_ns.append(self.heap.now_ns)
             self.feed(inp.StoreHasRoom())
 
     def _commit(self, commit: fx.Commit) -> None:
