@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
-from simulator.auditor.alike import BACK_US
 from simulator.auditor.authority import b2_by_person
+from simulator.auditor.boom_told import b2_moves_told, b4_limits_told
+from simulator.auditor.contacts import b3_longest_on
+from simulator.auditor.counted import b2_counted, lied
 from simulator.auditor.evidence import Evidence
-from simulator.auditor.followers import followers
 from simulator.auditor.let_through import a1_let_through
 from simulator.auditor.money import bodies
 from simulator.plant.events import (
@@ -18,7 +19,6 @@ from simulator.plant.events import (
     Lamp,
     LogEntry,
     MoveCause,
-    Passage,
     PlantEdge,
     Strike,
     StrikeCause,
@@ -39,10 +39,6 @@ UNREAD_US = 1_000_000
 """A line that fails is found out after 0.5 s (design.md section 5, A2), and a detector that cannot
 be read turns a boom on its way down: one whose limit was reached since may be turned all the
 same. So long after such a line is well again nobody knows better either."""
-FOR_EVER_US = 1 << 62
-RECORDS_OF_ONE = 2
-"""Whoever is at the window, or under the boom, while the lane is dead may have a
-record before and one after it."""
 _FORCED = (MoveCause.JAM, MoveCause.POWER, MoveCause.OBSTACLE)
 UNDER = frozenset({What.LOOP_2, What.CURTAIN})
 PRESENT = frozenset({What.LOOP_1, What.LOOP_2})
@@ -130,8 +126,6 @@ def _pulse(entry: LogEntry, output: Output) -> bool:
 def b2_authorised(seen: Evidence) -> Iterator[str]:
     """Every raise has a vehicle (or is safety); every vehicle through is recorded, once."""
     for lane, entries in _lanes(seen):
-        if lane in seen.lying:
-            continue
         detectors, at_limit, still_us, is_open = _Detectors(), True, -UNREAD_US, False
         for entry in entries:
             if isinstance(entry, PlantEdge):
@@ -147,9 +141,12 @@ def b2_authorised(seen: Evidence) -> Iterator[str]:
                 continue
             elif is_open and _unread_at(seen, entry):
                 continue  # Asked to lower and blind since: nobody knows whether it came down.
+            elif lied(seen, lane, entry.at_us):
+                continue  # It took somebody of the lane beside for its own, or lost sight of one.
             elif at_limit and not _turned_unread(seen, entry, still_us):
                 yield f"lane {lane}: raised at {entry.at_us} us with no vehicle in the lane"
     yield from b2_by_person(seen)
+    yield from b2_moves_told(seen)
     if seen.at_rest:
         yield from _b2_recorded(seen)
 
@@ -185,65 +182,14 @@ def _unread_at(seen: Evidence, raised: LogEntry) -> bool:
 
 
 def _b2_recorded(seen: Evidence) -> Iterator[str]:
-    through: dict[str, int] = defaultdict(int)
-    visible = _visible(seen)
-    for entry in seen.plant_log:
-        if isinstance(entry, Passage) and (entry.lane, entry.vehicle_id) in visible:
-            through[entry.lane] += 1
-    close = Counter(each.lane for each in followers(seen))
-    recorded: dict[str, int] = defaultdict(int)
     for record, body in bodies(seen.lane_records):
-        if body["end"] in ("passed", "left_during_outage"):
-            recorded[record.lane_id] += 1
         unauthorised = body["end"] == "passed" and body["authorised_by"] == "nobody"
         if unauthorised and body["unpaid_reason"] != "violation":
             yield f"record {record.lane_id}/{record.seq}: passed by nobody's authority"
         unpaid = not body["legs"] and body["unpaid_reason"] is None
         if body["authorised_by"] == "tender" and unpaid:
             yield f"record {record.lane_id}/{record.seq}: passed on a tender it never gave"
-    doubtful, deaths = _in_doubt(seen, visible)
-    # Of a run on wires it is not known when a lane was dead.
-    untimed = {restart.lane_id for restart in seen.restarts} - deaths.keys()
-    for lane, vehicles in sorted(through.items()):
-        least = vehicles - close[lane] - doubtful[lane]
-        most = vehicles + RECORDS_OF_ONE * deaths[lane]
-        known = lane not in untimed and lane not in seen.lying
-        if known and not least <= recorded[lane] <= most:
-            yield f"lane {lane}: {vehicles} vehicles passed, {recorded[lane]} are recorded"
-
-
-def _in_doubt(seen: Evidence, visible: set[tuple[str, int]]) -> tuple[Counter[str], Counter[str]]:
-    """Return for each lane how many vehicles were there while it was dead, or had just come back,
-    and how often it was so."""
-    spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for blind in (each for each in seen.blind if each.dead):
-        until_us = FOR_EVER_US if blind.until_us is None else blind.until_us + BACK_US
-        spans[blind.lane_id].append((blind.from_us - CLEAR_US, until_us))
-    came: dict[tuple[str, int], int] = {}
-    doubtful: Counter[str] = Counter()
-    for entry in seen.plant_log:
-        if isinstance(entry, PlantEdge) and entry.on and entry.vehicle_id is not None:
-            came.setdefault((entry.lane, entry.vehicle_id), entry.at_us)
-        elif isinstance(entry, Passage) and (entry.lane, entry.vehicle_id) in visible:
-            from_us = came.get((entry.lane, entry.vehicle_id), entry.nose_us)
-            until_us = entry.tail_us + 2 * CLEAR_US
-            doubtful[entry.lane] += any(
-                first <= until_us and from_us <= last for first, last in spans.get(entry.lane, ())
-            )
-    return doubtful, Counter({lane: len(each) for lane, each in spans.items()})
-
-
-def _visible(seen: Evidence) -> set[tuple[str, int]]:
-    """Return the vehicles that made an edge of a loop by themselves. One that followed so closely
-    that both loops held on is one vehicle with the first, as far as loops can tell."""
-    return {
-        (entry.lane, entry.vehicle_id)
-        for entry in seen.plant_log
-        if isinstance(entry, PlantEdge)
-        and entry.on
-        and entry.what in PRESENT
-        and entry.vehicle_id is not None
-    }
+    yield from b2_counted(seen)
 
 
 def b3_quiet_start(seen: Evidence) -> Iterator[str]:
@@ -252,6 +198,7 @@ def b3_quiet_start(seen: Evidence) -> Iterator[str]:
     is one the lane gave up, because nobody said that the vehicle was the same: no loop shows that,
     its record does, and each such record is good for one lower, and one more for each time the boom
     was raised again for safety meanwhile."""
+    yield from b3_longest_on(seen)
     given_up = Counter(
         record.lane_id
         for record, body in bodies(seen.lane_records)
@@ -284,7 +231,9 @@ def b3_quiet_start(seen: Evidence) -> Iterator[str]:
 
 def b4_raise_wins(seen: Evidence) -> Iterator[str]:
     """A raise turns a lowering boom at once; nothing lowers a rising one; nobody is shown green
-    before the upper limit says that the boom is up."""
+    before the upper limit says that the boom is up; and what a lane tells of its boom is what its
+    limit switches say."""
+    yield from b4_limits_told(seen)
     for lane, entries in _lanes(seen):
         heading, jammed = Heading.STILL, False
         if lane not in seen.false_limit:

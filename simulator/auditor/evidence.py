@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from simulator.plant.events import LogEntry
+from simulator.plant.events import LogEntry, What
 from tolling.evolve import quick
 
 
@@ -223,6 +223,31 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lying:
+    """A while in which a loop of a lane saw vehicles of the lane beside, or none of its own, or was
+    seen late or never: how many went through meanwhile nobody in the lane can know."""
+
+    lane_id: str
+    from_us: int
+    until_us: int | None
+    """None: to the end of the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitFault:
+    """A while in which the input of a limit switch did not follow the switch."""
+
+    lane_id: str
+    what: What
+    """BOOM_UP or BOOM_DOWN."""
+    reads: bool | None
+    """What it read; None: now this, now that."""
+    from_us: int
+    until_us: int | None
+    """None: to the end of the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditedTariff:
     """One version of the tariff, as it was put into the plaza."""
 
@@ -351,9 +376,9 @@ class Evidence:
     """(vehicle, owner): a driver held up a code of another driver's wallet."""
     false_limit: frozenset[str] = frozenset()
     """Lanes whose upper limit switch said up where it was not: the lane can only believe it."""
-    lying: frozenset[str] = frozenset()
-    """Lanes with a loop that saw vehicles of the lane beside, or none of its own: how many went
-    through there nobody in the lane can know."""
+    lying: tuple[Lying, ...] = ()
+    limit_faults: tuple[LimitFault, ...] | None = None
+    """None: not written down, so nobody knows what a lane's limit switches told it."""
     blind: tuple[Blind, ...] = ()
     untold: tuple[Untold, ...] = ()
     held: tuple[Held, ...] = ()

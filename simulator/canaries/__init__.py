@@ -13,14 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 
-from simulator.canaries import lane, losses, modes, plaza
+from simulator.canaries import boom, lane, losses, modes, plaza
 from simulator.canaries.planting import Canary, Plant
 from simulator.canaries.worlds import (
     CHANGES_AND_CONFIRMS,
     REFUSED_AND_OFF,
+    boom_lifted,
     display_gone,
+    inputs_silent,
     lane_dies,
     lane_disk,
+    limit_lost,
     link_lossy,
     module_silent,
     platform,
@@ -40,6 +43,7 @@ SEEDS_MAX = 200
 holds the first seed that found each, as last measured."""
 
 _FOUR = world("phone_ok", "phone_ok", "phone_ok", "phone_ok")
+_AGAIN = world("phone_ok", "phone_ok", faults=limit_lost, gap_ms=60_000)
 _FAILS_CANCEL = platform(PlatformFault.CANCEL_LIES, 8)
 _PAY_5XX = platform(PlatformFault.HTTP_5XX, 1, calls=("pay",), carried_out=True)
 _PAY_FAILS = platform(PlatformFault.HTTP_5XX, 1, calls=("pay",))
@@ -72,6 +76,15 @@ _ALL = (
     _canary(
         lane.raise_obeyed_for_another,
         world("phone_ok", "phone_ok", faults=display_gone, gap_ms=60_000, attended=False),
+        "B2",
+    ),
+    _canary(boom.raise_held_on, world("phone_ok"), "B3"),
+    _canary(boom.boom_fault_not_told, _AGAIN, "B4"),
+    _canary(boom.last_limit_believed, _AGAIN, "B4"),
+    _canary(boom.lifted_boom_not_told, world("phone_ok", faults=boom_lifted), "B2"),
+    _canary(
+        boom.unrecorded_once_blind,
+        world("phone_ok", "runs_through", faults=inputs_silent, gap_ms=50_000),
         "B2",
     ),
     _canary(lane.raises_once_more, world("phone_ok"), "B2"),

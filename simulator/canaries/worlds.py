@@ -12,6 +12,8 @@ from simulator.people import BEHAVIOURS, Behaviour, WalletWill
 from simulator.world.build import WorldConfig, lane_ids
 from simulator.world.faults import (
     PLAZA,
+    BarrierFault,
+    BarrierTrouble,
     CommitFate,
     CommitTrouble,
     DeviceTroubleAt,
@@ -24,6 +26,7 @@ from simulator.world.faults import (
 )
 from simulator.world.streams import Streams
 from simulator.world.traffic import make_car
+from tolling.inputs import Point
 
 LANE = lane_name(lane_ids(1)[0])
 CHANGES_AND_CONFIRMS = replace(
@@ -101,6 +104,27 @@ def display_gone(seed: int) -> tuple[WorldFault, ...]:
     return (
         DeviceTroubleAt(at_ms=1_000, lane_id=lane_ids(1)[0], device="display", trouble=trouble),
     )
+
+
+def boom_lifted(seed: int) -> tuple[WorldFault, ...]:
+    """Return somebody who lifts the boom by hand before the first vehicle is there."""
+    at_ms = 3_000 + 100 * (seed % 10)
+    kind = BarrierFault.HAND_UP
+    return (BarrierTrouble(lane_id=lane_ids(1)[0], at_ms=at_ms, for_ms=1_000, kind=kind),)
+
+
+def limit_lost(seed: int) -> tuple[WorldFault, ...]:
+    """Return a lower limit switch that reads nothing for longer than a boom takes."""
+    trouble = DeviceTrouble(kind=DeviceFault.STUCK_0, where=Point.BOOM_DOWN, for_ms=15_000)
+    at_ms = 22_000 + 100 * (seed % 10)
+    return (DeviceTroubleAt(at_ms=at_ms, lane_id=lane_ids(1)[0], device="io", trouble=trouble),)
+
+
+def inputs_silent(seed: int) -> tuple[WorldFault, ...]:
+    """Return a module that says nothing for two seconds, when the first vehicle has gone."""
+    trouble = DeviceTrouble(kind=DeviceFault.SILENT, for_ms=2_000)
+    at_ms = 32_000 + 100 * (seed % 10)
+    return (DeviceTroubleAt(at_ms=at_ms, lane_id=lane_ids(1)[0], device="io", trouble=trouble),)
 
 
 def plaza_dies(seed: int) -> tuple[WorldFault, ...]:

@@ -85,7 +85,8 @@ def frame(world: World, *, at_rest: bool) -> Evidence:
         codes=(),
         restarts=tuple(_restarts(world)),
         misread_plates=bool(CAMERA_TROUBLE & world.fault_kinds),
-        lying=frozenset(_lying(world)),
+        lying=tuple(sighted.lying(world)),
+        limit_faults=tuple(sighted.limit_faults(world)),
         false_limit=frozenset(_false_limit(world)),
         blind=tuple(sighted.blind(world)),
         untold=tuple(sighted.untold(world)),
@@ -271,19 +272,6 @@ def _false_limit(world: World) -> Iterator[str]:
             limit = fault.trouble.where in ("", Point.BOOM_UP)
             if limit and fault.trouble.kind in (DeviceFault.STUCK_1, DeviceFault.CHATTER):
                 yield fault.lane_id
-
-
-def _lying(world: World) -> Iterator[str]:
-    for fault in world.faults:
-        if not isinstance(fault, DeviceTroubleAt) or fault.device != "io":
-            continue
-        kind = fault.trouble.kind
-        loop = fault.trouble.where in ("", Point.LOOP_1, Point.LOOP_2)
-        if loop and kind in (DeviceFault.CROSSTALK, DeviceFault.STUCK_1):
-            yield fault.lane_id
-        elif kind in (DeviceFault.SLOW, DeviceFault.SILENT):
-            # What comes and goes meanwhile is seen late, together, or never.
-            yield fault.lane_id
 
 
 def _restarts(world: World) -> Iterator[Restart]:

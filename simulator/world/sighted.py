@@ -12,10 +12,13 @@ from simulator.auditor.evidence import (
     Held,
     Hindered,
     Hindrance,
+    LimitFault,
+    Lying,
     Ordered,
     Untold,
 )
 from simulator.models.device_faults import DeviceFault
+from simulator.plant.events import What
 from simulator.world.clock import us
 from simulator.world.faults import (
     ClockDrift,
@@ -56,6 +59,16 @@ _HINDERS: dict[str, Hindrance] = {
     Point.CURTAIN: Hindrance.DETECTOR,
 }
 """What a lane cannot do where the input or output of that name is sick."""
+LOOP_LIES = frozenset({DeviceFault.CROSSTALK, DeviceFault.STUCK_1})
+SEEN_LATE = frozenset({DeviceFault.SLOW, DeviceFault.SILENT})
+LIMIT_READS = {
+    DeviceFault.CUT_WIRE: False,
+    DeviceFault.STUCK_0: False,
+    DeviceFault.STUCK_1: True,
+    DeviceFault.CHATTER: None,
+}
+"""What a limit switch's input reads, whatever the switch does; None: now this, now that."""
+_LIMITS = {Point.BOOM_UP: What.BOOM_UP, Point.BOOM_DOWN: What.BOOM_DOWN}
 AT_WINDOW_MS = 60_000
 """So long before it drives on a vehicle may have come, and its plate not have been read."""
 
@@ -155,6 +168,53 @@ def held(world: World) -> Iterator[Held]:
                 if fault.trouble.where in ("", Point.LOOP_1):
                     from_us, until_us = fault.at_ms * US_PER_MS, _end_ms(fault) * US_PER_MS
                     yield Held(lane_id=fault.lane_id, from_us=from_us, until_us=until_us)
+
+
+def lying(world: World) -> Iterator[Lying]:
+    """Yield every while in which a lane's loops need not show who was there. What comes and goes
+    while a module is slow or silent is seen late, together, or never."""
+    for fault in world.faults:
+        if not isinstance(fault, DeviceTroubleAt) or fault.device != "io":
+            continue
+        kind = fault.trouble.kind
+        loop = fault.trouble.where in ("", Point.LOOP_1, Point.LOOP_2)
+        if (loop and kind in LOOP_LIES) or kind in SEEN_LATE:
+            for_ms = fault.trouble.for_ms
+            yield Lying(
+                lane_id=fault.lane_id,
+                from_us=fault.at_ms * US_PER_MS,
+                until_us=None if for_ms is None else (fault.at_ms + for_ms) * US_PER_MS,
+            )
+
+
+def limit_faults(world: World) -> Iterator[LimitFault]:
+    """Yield every while in which a limit's input did not follow its switch. What a fault that fires
+    so many times makes of it nobody can tell from outside."""
+    for fault in world.faults:
+        if not isinstance(fault, DeviceTroubleAt) or fault.device != "io":
+            continue
+        trouble = fault.trouble
+        if trouble.kind not in LIMIT_READS:
+            continue
+        for point, what in _LIMITS.items():
+            if trouble.where in ("", point):
+                yield LimitFault(
+                    lane_id=fault.lane_id,
+                    what=what,
+                    reads=LIMIT_READS[trouble.kind] if trouble.times is None else None,
+                    from_us=fault.at_ms * US_PER_MS,
+                    until_us=_healed_us(world, fault),
+                )
+
+
+def _healed_us(world: World, fault: DeviceTroubleAt) -> int | None:
+    """Return when a fault was over: in its own time, or when all faults were ended; None: never."""
+    ends = []
+    if fault.trouble.for_ms is not None:
+        ends.append((fault.at_ms + fault.trouble.for_ms) * US_PER_MS)
+    if world.healed_ns is not None and us(world.healed_ns) >= fault.at_ms * US_PER_MS:
+        ends.append(us(world.healed_ns))
+    return min(ends, default=None)
 
 
 def _end_ms(fault: DeviceTroubleAt) -> int:

@@ -85,6 +85,7 @@ def pulse(at_s: float, output: Output, heading: Heading) -> tuple[LogEntry, ...]
     return (
         Contact(at_us=at_us, lane=LANE, output=output, closed=True, acted=True),
         BoomMove(at_us=at_us, lane=LANE, heading=heading, cause=cause, angle_mdeg=0),
+        Contact(at_us=at_us, lane=LANE, output=output, closed=False, acted=False),
     )
 
 

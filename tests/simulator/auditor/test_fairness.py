@@ -190,14 +190,6 @@ def test_who_was_there_while_a_lane_was_dead_may_have_a_record_or_two_or_none() 
     assert broken((), replace(there, dead=False), later)
 
 
-def test_a_lane_whose_loops_lied_is_not_counted() -> None:
-    """With a loop that hears the lane beside nobody knows how many went through."""
-    records = chain(body(), body(legs=[], unpaid_reason="violation", authorised_by="nobody"))
-    many = {"lane_records": records, "plaza_records": records}
-    assert "B2" in rules(**many)
-    assert "B2" not in rules(**many, lying=frozenset({"001"}))
-
-
 def test_a_boom_that_is_bent_or_half_way_is_raised_for_safety() -> None:
     """A raise with nobody in the lane: wrong from the lower limit, right from anywhere else."""
     raised = pulse(30, Output.RAISE, Heading.UP)

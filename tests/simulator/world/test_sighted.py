@@ -11,6 +11,7 @@ from simulator.canaries.worlds import display_gone, tariff_of_tomorrow, world
 from simulator.models.device_faults import DeviceFault, DeviceTrouble
 from simulator.world import sighted
 from simulator.world.build import WorldConfig, build_world, lane_ids, run_world
+from simulator.world.clock import us
 from simulator.world.faults import (
     ClockJump,
     DeviceTroubleAt,
@@ -181,3 +182,42 @@ def test_a_lane_is_deaf_while_its_own_line_to_the_plaza_fails() -> None:
         told = list(sighted.hindered(subject))
     deaf = {(each.lane_id, each.what, each.from_us, each.until_us) for each in told}
     assert deaf == {(lane, Hindrance.DEAF, S, 3 * S) for lane in lane_ids(2)}
+
+
+def troubles(seed: int) -> tuple[WorldFault, ...]:
+    """Return a loop that hears the lane beside, a slow module, limits that lie, one past the
+    end."""
+    made = (
+        (10_000, DeviceTrouble(kind=DeviceFault.CROSSTALK, where="loop_2", for_ms=4_000)),
+        (15_000, DeviceTrouble(kind=DeviceFault.SLOW, for_ms=1_000, ms=500)),
+        (20_000, DeviceTrouble(kind=DeviceFault.STUCK_1, where="boom_up", for_ms=2_000)),
+        (23_000, DeviceTrouble(kind=DeviceFault.CHATTER, where="boom_down", for_ms=1_000)),
+        (25_000, DeviceTrouble(kind=DeviceFault.STUCK_0, where="boom_down", times=3)),
+        (26_000, DeviceTrouble(kind=DeviceFault.CUT_WIRE, for_ms=1_000)),
+        (28_000, DeviceTrouble(kind=DeviceFault.STUCK_0, where="boom_down", for_ms=500_000)),
+    )
+    return tuple(
+        DeviceTroubleAt(at_ms=at_ms, lane_id=LANE, device="io", trouble=trouble)
+        for at_ms, trouble in made
+    )
+
+
+def test_when_a_loop_lied_and_what_a_limit_read_is_written_down() -> None:
+    """A cut wire of every input is one of both limits; a fault is over when all are ended."""
+    subject = ran(world("phone_ok", "phone_ok", gap_ms=60_000, faults=troubles)(1))
+    assert subject.healed_ns is not None
+    healed_us = us(subject.healed_ns)
+    lies = [(each.from_us // S, (each.until_us or 0) // S) for each in sighted.lying(subject)]
+    assert lies == [(10, 14), (15, 16)]
+    found = [
+        (each.what.value, each.reads, each.from_us // S, each.until_us)
+        for each in sighted.limit_faults(subject)
+    ]
+    assert found == [
+        ("boom_up", True, 20, 22 * S),
+        ("boom_down", None, 23, 24 * S),
+        ("boom_down", None, 25, healed_us),
+        ("boom_up", False, 26, 27 * S),
+        ("boom_down", False, 26, 27 * S),
+        ("boom_down", False, 28, healed_us),
+    ]
