@@ -195,7 +195,10 @@ def store_changed(draft: Draft) -> None:
         draft.clear(AlarmCode.DISK_FULL)
         draft.restore(Degraded.DISK_FULL)
         if draft.state.mode_reason == "disk_full":
+            was_closed = draft.state.mode is LaneMode.CLOSED
             draft.put(mode=LaneMode.OPEN, mode_reason="space again")
+            if was_closed:
+                identify.serve_held(draft)
 
 
 def fault_caught(draft: Draft) -> None:

@@ -381,6 +381,14 @@ def resume(draft: Draft) -> None:
         show_toll(draft)
 
 
+def serve_held(draft: Draft) -> None:
+    """Ask whoever was held before a closed lane for the toll: it is open again."""
+    if draft.state.phase is Phase.HELD and draft.passage.quote is None:
+        draft.clear(AlarmCode.ASSIST)
+        draft.put_passage(entry_done=True)
+        price(draft)
+
+
 def call_for_help(draft: Draft, what: str = "the vehicle at the window needs a person") -> None:
     """Tell the driver that somebody comes, and tell somebody."""
     draft.show_kind(PictureKind.ASSIST)

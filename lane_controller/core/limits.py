@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CORE_VERSION = "13"
+CORE_VERSION = "14"
 """Goes into every journal segment; raised with every change that alters any command for any
 event."""
 

@@ -123,10 +123,7 @@ def _open_lane(draft: Draft, _: OperatorCommand) -> str:
     if draft.state.store is StoreState.FULL:
         return "disk_full"
     draft.put(mode=LaneMode.OPEN, mode_reason="opened")
-    if draft.state.phase is Phase.HELD and draft.passage.quote is None:
-        draft.clear(AlarmCode.ASSIST)
-        draft.put_passage(entry_done=True)
-        identify.price(draft)
+    identify.serve_held(draft)
     return ""
 
 

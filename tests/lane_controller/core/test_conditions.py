@@ -8,7 +8,7 @@ from lane_controller.core import commands as cmd
 from lane_controller.core import conditions as subject
 from lane_controller.core import events as ev
 from lane_controller.core.states import LaneMode, Phase
-from tests.lane_controller.core.playbook import LOOP_1, ON, Playbook, change, tariff
+from tests.lane_controller.core.playbook import EAST, LOOP_1, ON, PLATE, Playbook, change, tariff
 from tolling.alarms import AlarmCode, Degraded
 from tolling.clock import ClockQuality
 from tolling.devices import Device, Health
@@ -112,6 +112,19 @@ def test_a_full_disk_closes_after_the_present_vehicle() -> None:
     assert Degraded.SLOW_STORE in names(book)
     book.start("boot-3", 100)
     assert Degraded.SLOW_STORE not in names(book)
+
+
+def test_room_on_the_disk_serves_whoever_was_held_before_the_closed_lane() -> None:
+    """He drove in while it was full: he is asked for his toll, and no person has to come."""
+    book = Playbook().open() >> ev.StoreChanged(store=ev.StoreState.FULL)
+    assert book.state.mode is LaneMode.CLOSED
+    _ = book >> change(LOOP_1, ON) >> ev.PlateRead(plate=PLATE)
+    assert (book.phase, book.stands(AlarmCode.ASSIST)) == (Phase.HELD, True)
+    _ = book >> ev.StoreChanged(store=ev.StoreState.OK)
+    assert book.gave(cmd.LookUpEntry)
+    _ = book >> ev.EntryKnown(passage_id=book.passage.passage_id, entry=EAST)
+    assert book.ever(cmd.ShowToll)
+    assert not book.stands(AlarmCode.ASSIST)
 
 
 def test_a_lost_plaza_with_a_vehicle_at_the_window_offers_cash() -> None:
