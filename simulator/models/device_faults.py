@@ -119,6 +119,8 @@ class TroubleView:
     armed: bool
     fired: int
     """How often it acted on an event, or was found standing."""
+    used_up_ns: int | None
+    """When it acted for the last of its times; None: it has some left, or is not counted."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,6 +131,7 @@ class _Armed:
     cleared: bool = False
     passed: int = 0
     fired: int = 0
+    used_up_ns: int | None = None
 
     def armed(self, now_ns: int) -> bool:
         if self.cleared or (self.until_ns is not None and now_ns >= self.until_ns):
@@ -198,6 +201,7 @@ class TroubleBoard:
                 trouble=entry.trouble,
                 armed=entry.armed(now_ns),
                 fired=entry.fired,
+                used_up_ns=entry.used_up_ns,
             )
             for entry in self._board.values()
         )
@@ -213,6 +217,8 @@ class TroubleBoard:
                     entry.passed += 1
                     continue
                 entry.fired += 1
+                if entry.fired == trouble.times:
+                    entry.used_up_ns = now_ns
                 return trouble
         return None
 

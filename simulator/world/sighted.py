@@ -84,14 +84,19 @@ def blind(world: World) -> Iterator[Blind]:
     for fault in world.faults:
         match fault:
             case LanePowerLoss():
-                yield _unread(fault.lane_id, fault.at_ms, fault.for_ms)
+                until_us = (fault.at_ms + fault.for_ms) * US_PER_MS
+                yield _unread(fault.lane_id, fault.at_ms, until_us)
             case DeviceTroubleAt(device="io") if fault.trouble.kind in UNREAD:
-                yield _unread(fault.lane_id, fault.at_ms, fault.trouble.for_ms)
+                yield _unread(fault.lane_id, fault.at_ms, _over_us(world, fault))
 
 
-def _unread(lane_id: str, at_ms: int, for_ms: int | None) -> Blind:
-    until_us = None if for_ms is None else (at_ms + for_ms) * US_PER_MS
+def _unread(lane_id: str, at_ms: int, until_us: int | None) -> Blind:
     return Blind(lane_id=lane_id, from_us=at_ms * US_PER_MS, until_us=until_us, dead=False)
+
+
+def _over_us(world: World, fault: DeviceTroubleAt) -> int | None:
+    over_ns = world.over_ns(fault)
+    return None if over_ns is None else us(over_ns)
 
 
 def hindered(world: World) -> Iterator[Hindered]:
@@ -114,13 +119,12 @@ def hindered(world: World) -> Iterator[Hindered]:
                     until_us=until_us,
                 )
             case DeviceTroubleAt():
-                for_ms = fault.trouble.for_ms
                 for what in _hindrances(fault):
                     yield Hindered(
                         lane_id=fault.lane_id,
                         what=what,
                         from_us=fault.at_ms * US_PER_MS,
-                        until_us=None if for_ms is None else (fault.at_ms + for_ms) * US_PER_MS,
+                        until_us=_over_us(world, fault),
                     )
 
 
@@ -179,11 +183,10 @@ def lying(world: World) -> Iterator[Lying]:
         kind = fault.trouble.kind
         loop = fault.trouble.where in ("", Point.LOOP_1, Point.LOOP_2)
         if (loop and kind in LOOP_LIES) or kind in SEEN_LATE:
-            for_ms = fault.trouble.for_ms
             yield Lying(
                 lane_id=fault.lane_id,
                 from_us=fault.at_ms * US_PER_MS,
-                until_us=None if for_ms is None else (fault.at_ms + for_ms) * US_PER_MS,
+                until_us=_over_us(world, fault),
             )
 
 
@@ -203,18 +206,8 @@ def limit_faults(world: World) -> Iterator[LimitFault]:
                     what=what,
                     reads=LIMIT_READS[trouble.kind] if trouble.times is None else None,
                     from_us=fault.at_ms * US_PER_MS,
-                    until_us=_healed_us(world, fault),
+                    until_us=_over_us(world, fault),
                 )
-
-
-def _healed_us(world: World, fault: DeviceTroubleAt) -> int | None:
-    """Return when a fault was over: in its own time, or when all faults were ended; None: never."""
-    ends = []
-    if fault.trouble.for_ms is not None:
-        ends.append((fault.at_ms + fault.trouble.for_ms) * US_PER_MS)
-    if world.healed_ns is not None and us(world.healed_ns) >= fault.at_ms * US_PER_MS:
-        ends.append(us(world.healed_ns))
-    return min(ends, default=None)
 
 
 def _end_ms(fault: DeviceTroubleAt) -> int:

@@ -106,6 +106,8 @@ class World:
     healed_ns: int | None = None
     """When all faults were ended; None: they were not yet."""
 
+    _boards: dict[DeviceTroubleAt, int] = field(default_factory=dict)
+    """Numbers of devices' faults on their boards, as they were armed."""
     _faults_due: int = 0
     """Faults that are still to strike."""
 
@@ -251,7 +253,8 @@ class World:
             case PlatformTrouble():
                 self.platforms[fault.platform].inject(fault.fault, now_ns)
             case DeviceTroubleAt():
-                self._device(LaneId(fault.lane_id), fault.device, fault.trouble)
+                lane_id = LaneId(fault.lane_id)
+                self._boards[fault] = self._device(lane_id, fault.device, fault.trouble)
             case LanePowerLoss():
                 self._power(fault)
             case BarrierTrouble():
@@ -271,12 +274,28 @@ class World:
             clock.drift(fault.ppm)
         self.heap.after(fault.for_ms * NS_PER_MS, clock.set_right)
 
-    def _device(self, lane_id: LaneId, device: str, trouble: DeviceTrouble) -> None:
-        getattr(self.models[lane_id], device).inject(trouble, self.heap.now_ns)
+    def _device(self, lane_id: LaneId, device: str, trouble: DeviceTrouble) -> int:
+        number: int = getattr(self.models[lane_id], device).inject(trouble, self.heap.now_ns)
         self._devices_changed(lane_id)
         if trouble.for_ms is not None:
             after_ns = trouble.for_ms * NS_PER_MS
             self.heap.after(after_ns, lambda: self._devices_changed(lane_id))
+        return number
+
+    def over_ns(self, fault: DeviceTroubleAt) -> int | None:
+        """Return when a device's fault is over: after its time, when it has acted as often as it
+        may, or where all faults were ended; None: it stands at the end of the run."""
+        at_ns, for_ms = fault.at_ms * NS_PER_MS, fault.trouble.for_ms
+        ends = [] if for_ms is None else [at_ns + for_ms * NS_PER_MS]
+        if self.healed_ns is not None and self.healed_ns >= at_ns:
+            ends.append(self.healed_ns)
+        model = getattr(self.models[LaneId(fault.lane_id)], fault.device)
+        ends += [
+            view.used_up_ns
+            for view in model.faults(self.heap.now_ns)
+            if view.fault_id == self._boards.get(fault) and view.used_up_ns is not None
+        ]
+        return min(ends, default=None)
 
     def _power(self, fault: LanePowerLoss) -> None:
         """Everything in the lane's box goes off, the process first; the boom does as it is made."""

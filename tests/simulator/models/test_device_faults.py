@@ -28,6 +28,17 @@ def test_a_fault_may_wait_for_the_nth_event_and_a_standing_one_may_not() -> None
         DeviceTrouble(kind=DeviceFault.SILENT, skip=1)
 
 
+def test_when_the_last_of_its_times_was_is_kept() -> None:
+    """A fault is over then, whatever is asked of the device later."""
+    subject = TroubleBoard(KINDS)
+    subject.inject(DeviceTrouble(kind=DeviceFault.SILENT, times=2), 0)
+    seen = []
+    for now_ns in (3, 5, 8):
+        subject.standing(DeviceFault.SILENT, now_ns)
+        seen.append(subject.views(now_ns)[0].used_up_ns)
+    assert seen == [None, 5, 5]
+
+
 def test_looking_does_not_count() -> None:
     """``holds`` asks without using a fault up."""
     subject = TroubleBoard(KINDS)

@@ -174,14 +174,17 @@ def test_a_sick_device_hinders_its_lane_in_what_hangs_on_it(
         assert whiles <= {(LANE, 10 * S, until_us)}
 
 
-def test_a_lane_is_deaf_while_its_own_line_to_the_plaza_fails() -> None:
-    """Not where the line to the broker or another lane's fails."""
+def test_a_lane_is_deaf_while_its_line_to_the_plaza_fails_and_mute_while_that_to_the_broker() -> (
+    None
+):
+    """Each lane by its own lines, and no other's."""
     names = [f"{lane_name(lane)}-plaza" for lane in lane_ids(2)] + [f"{lane_name(LANE)}-broker"]
     cuts = tuple(LineTrouble(line=name, at_ms=1_000, for_ms=2_000, cut=True) for name in names)
     with closing(build_world(1, WorldConfig(lanes=2, vehicles=0, faults=cuts))) as subject:
         told = list(sighted.hindered(subject))
-    deaf = {(each.lane_id, each.what, each.from_us, each.until_us) for each in told}
-    assert deaf == {(lane, Hindrance.DEAF, S, 3 * S) for lane in lane_ids(2)}
+    found = {(each.lane_id, each.what, each.from_us, each.until_us) for each in told}
+    deaf = {(lane, Hindrance.DEAF, S, 3 * S) for lane in lane_ids(2)}
+    assert found == deaf | {(LANE, Hindrance.MUTE, S, 3 * S)}
 
 
 def troubles(seed: int) -> tuple[WorldFault, ...]:
@@ -203,10 +206,17 @@ def troubles(seed: int) -> tuple[WorldFault, ...]:
 
 
 def test_when_a_loop_lied_and_what_a_limit_read_is_written_down() -> None:
-    """A cut wire of every input is one of both limits; a fault is over when all are ended."""
+    """A cut wire of every input is one of both limits; a fault is over when it has acted as often
+    as it may, or when all are ended."""
     subject = ran(world("phone_ok", "phone_ok", gap_ms=60_000, faults=troubles)(1))
     assert subject.healed_ns is not None
     healed_us = us(subject.healed_ns)
+    (used_up_ns,) = (
+        view.used_up_ns for view in subject.models[LANE].io.faults(0) if view.trouble.times
+    )
+    assert used_up_ns is not None
+    used_up_us = us(used_up_ns)
+    assert 25 * S < used_up_us < 28 * S
     lies = [(each.from_us // S, (each.until_us or 0) // S) for each in sighted.lying(subject)]
     assert lies == [(10, 14), (15, 16)]
     found = [
@@ -216,7 +226,7 @@ def test_when_a_loop_lied_and_what_a_limit_read_is_written_down() -> None:
     assert found == [
         ("boom_up", True, 20, 22 * S),
         ("boom_down", None, 23, 24 * S),
-        ("boom_down", None, 25, healed_us),
+        ("boom_down", None, 25, used_up_us),
         ("boom_up", False, 26, 27 * S),
         ("boom_down", False, 26, 27 * S),
         ("boom_down", False, 28, healed_us),
