@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 
-from simulator.canaries import boom, lane, losses, modes, plaza
+from simulator.canaries import boom, lane, losses, modes, plaza, window
 from simulator.canaries.planting import Canary, Plant
 from simulator.canaries.worlds import (
     CHANGES_AND_CONFIRMS,
@@ -89,8 +89,11 @@ _ALL = (
     ),
     _canary(lane.raises_once_more, world("phone_ok"), "B2"),
     _canary(lane.paid_and_not_raised, world("phone_ok"), "A1"),
+    _canary(window.tag_paid_and_not_raised, world("pays_etc"), "A1"),
     _canary(lane.cash_not_now, world("pays_cash"), "A1"),
     _canary(lane.paid_shown_while_asking, world("needs_password"), "M4"),
+    _canary(window.free_shown_while_asking, world("phone_ok"), "M4"),
+    _canary(window.toll_shown_a_yuan_less, world("phone_ok"), "M1"),
     _canary(lane.toll_a_yuan_too_high, world("phone_ok"), "M1"),
     _canary(lane.tariff_before_its_time, world("phone_ok", faults=tariff_of_tomorrow), "M1"),
     _canary(lane.debit_forgotten, world("etc_backs_out"), "M1"),
@@ -138,6 +141,7 @@ _ALL = (
         "M1",
     ),
     _canary(plaza.settled_money_left_in_suspense, world("phone_ok"), "M5"),
+    _canary(plaza.capture_left_pending, world("balance_short"), "M5"),
     _canary(plaza.promise_before_commit, world(*["phone_ok"] * 4, faults=plaza_disk_fails), "M3"),
     _canary(
         plaza.cancel_believed_without_query,

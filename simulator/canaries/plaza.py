@@ -108,6 +108,17 @@ def capture_due_before_its_record() -> AbstractContextManager[None]:
     return replaced(orders, "event_of", event_of)
 
 
+def capture_left_pending() -> AbstractContextManager[None]:
+    """An order that ended unpaid leaves the capture it had announced in the books."""
+    honest = order_moves._ended_unpaid
+
+    def ended_unpaid(*given: Any) -> tuple[Order, tuple[Transfer, ...]]:
+        ended, _ = honest(*given)
+        return ended, ()
+
+    return replaced(order_moves, "_ended_unpaid", ended_unpaid)
+
+
 def settled_money_left_in_suspense() -> AbstractContextManager[None]:
     """A record that names a capture settles its order, and the money stays in suspense."""
     honest = order_moves.move
