@@ -52,7 +52,7 @@ def test_the_last_line_is_one_json_object_and_a_clean_range_exits_0() -> None:
         (["--seeds", "1", "--faults", "zero"], "write places such as 0,3"),
         (["--seeds", "1", "--cars", "99"], "the seed has cars 1.."),
         (["--seeds", "1..2", "--cars", "1"], "are of one seed"),
-        (["--seeds", "1", "--canary", "nightingale"], "one of cancel_believed"),
+        (["--seeds", "1", "--canary", "nightingale"], "one of boom_fault_not_told"),
         (["--seeds", "1", "--save", "found.txt"], "name it .yaml, a scenario, or .toml"),
         (["--seeds", "1", "--save", "nowhere/found.yaml"], "there is no folder nowhere"),
     ],
