@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from simulator.auditor.evidence import CapturedTrade, Evidence
+from simulator.auditor.payers import LANE_DIGITS
 from simulator.plant.events import Display, PlantEdge, What
 
 _YUAN = re.compile(r"(\d{1,12})\.(\d{2})元", re.ASCII)
-LANE_DIGITS = slice(6, 9)
-"""Of an order's number."""
 
 
 @dataclass(slots=True, kw_only=True)

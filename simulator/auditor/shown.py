@@ -20,6 +20,7 @@ from simulator.auditor.evidence import (
     Hindrance,
 )
 from simulator.auditor.followers import followers
+from simulator.auditor.payers import LANE_DIGITS
 from simulator.plant.events import Display, Passage, PlantEdge, What
 
 Bodies: TypeAlias = Iterable[tuple[AuditedRecord, dict[str, Any]]]
@@ -34,7 +35,6 @@ _UNDECIDED = frozenset({"created", "sent", "waiting", "unknown"})
 NEVER_US = 1 << 62
 PASSAGE_DIGITS = slice(0, 21)
 """Of an order's number: the passage's."""
-LANE_DIGITS = slice(6, 9)
 
 
 class _Lane:

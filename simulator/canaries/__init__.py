@@ -91,7 +91,7 @@ _ALL = (
     _canary(lane.paid_and_not_raised, world("phone_ok"), "A1"),
     _canary(window.tag_paid_and_not_raised, world("pays_etc"), "A1"),
     _canary(lane.cash_not_now, world("pays_cash"), "A1"),
-    _canary(lane.paid_shown_while_asking, world("needs_password"), "M4"),
+    _canary(window.paid_shown_while_asking, world("needs_password"), "M4"),
     _canary(window.free_shown_while_asking, world("phone_ok"), "M4"),
     _canary(window.toll_shown_a_yuan_less, world("phone_ok"), "M1"),
     _canary(lane.toll_a_yuan_too_high, world("phone_ok"), "M1"),

@@ -27,7 +27,6 @@ from tolling.ids import LaneId, PassageId, PlazaId, make_passage_id
 from tolling.inputs import Reading
 from tolling.messages import OperatorAction, OperatorCommand
 from tolling.paycodes import PayCode, PayCodeRef
-from tolling.pictures import PictureKind
 from tolling.records import AuthorisedBy
 from tolling.tariffs import Quote, TariffSet
 
@@ -190,17 +189,6 @@ def cash_not_now() -> AbstractContextManager[None]:
     """Whoever wants to pay cash is put off, again and again."""
     later = {**people.HANDLERS, OperatorAction.CASH_BEGIN: lambda draft, order: "not_now"}
     return replaced(people, "HANDLERS", later)
-
-
-def paid_shown_while_asking() -> AbstractContextManager[None]:
-    """While the platform is still asked, the display thanks for the money."""
-    honest = Draft.show_kind
-
-    def show_kind(draft: Draft, kind: PictureKind, *given: Any, **named: Any) -> None:
-        asking = kind is PictureKind.CHECKING
-        honest(draft, PictureKind.PAID if asking else kind, *given, **named)
-
-    return replaced(Draft, "show_kind", show_kind)
 
 
 def toll_a_yuan_too_high() -> AbstractContextManager[None]:

@@ -43,12 +43,20 @@ def toll_shown_a_yuan_less() -> AbstractContextManager[None]:
     return replaced(LaneEngine, "_route", route)
 
 
+def paid_shown_while_asking() -> AbstractContextManager[None]:
+    """While the platform is still asked, the display thanks for the money."""
+    return _shown_while_asking(PictureKind.PAID)
+
+
 def free_shown_while_asking() -> AbstractContextManager[None]:
     """While the platform is still asked, the display says that nothing is to be paid."""
+    return _shown_while_asking(PictureKind.FREE)
+
+
+def _shown_while_asking(instead: PictureKind) -> AbstractContextManager[None]:
     honest = Draft.show_kind
 
-    def show_kind(draft: Draft, kind: PictureKind, *given: Any, **named: Any) -> None:
-        asking = kind is PictureKind.CHECKING
-        honest(draft, PictureKind.FREE if asking else kind, *given, **named)
+    def show_kind(draft: Draft, kind: PictureKind) -> None:
+        honest(draft, instead if kind is PictureKind.CHECKING else kind)
 
     return replaced(Draft, "show_kind", show_kind)

@@ -1,8 +1,8 @@
 """What lanes were without and had to notice, for the auditor: by the faults this world gave them.
 
 A loss ends where the fault does, where all faults are ended, and where its lane is switched off for
-good. Only faults that take the whole of
-something away are losses: a module that answers late or now and then may be heard in time.
+good. Only faults that take the whole of something away are losses: a module that answers late or
+now and then may be heard in time.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from simulator.stack.wires import Wires
 from simulator.world.build import lane_ids
 from simulator.world.catalogue import Face, entries
 from simulator.world.faults import (
+    PLAZA_BROKER,
     BarrierFault,
     BarrierTrouble,
     ClockDrift,
@@ -78,6 +79,7 @@ def full(process: str, fate: CommitFate = CommitFate.FULL) -> CommitTrouble:
         (KillAt(process="plaza", at_ms=1_000), [1_000]),
         (LineTrouble(line=f"{LANE}-plaza", at_ms=1_000, for_ms=2_000, cut=True), [1_000, 3_000]),
         (LineTrouble(line="plaza 2-platform", at_ms=1_000, for_ms=500, ms=300), [1_000, 1_500]),
+        (LineTrouble(line=PLAZA_BROKER, at_ms=1_000, for_ms=500, cut=True), [1_000, 1_500]),
         (full(LANE), [1_000, 3_000]),
         (PlatformTrouble(at_ms=7, fault=Fault(kind=PlatformFault.SLOW, ms=5)), [7]),
         (
