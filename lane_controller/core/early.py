@@ -7,10 +7,11 @@ forgotten where that vehicle has gone without one: it followed too closely, or n
 from __future__ import annotations
 
 from lane_controller.core.draft import Draft
-from lane_controller.core.limits import PRESENCE_GAP_MS
+from lane_controller.core.limits import PRESENCE_GAP_MS, UNREAD_MS_MAX
 from tolling.clock import NS_PER_MS
 
 GAP_NS = PRESENCE_GAP_MS * NS_PER_MS
+UNREAD_NS = UNREAD_MS_MAX * NS_PER_MS
 
 
 def held_since_ns(draft: Draft) -> int:
@@ -37,4 +38,15 @@ def forget(draft: Draft) -> None:
     if state.arriving is not None or held_ns is None or free_ns is None:
         return
     if held_ns <= state.early_at_ns <= free_ns:
+        draft.put(early_plate=None, early_tag=None)
+
+
+def forget_unwatched(draft: Draft) -> None:
+    """Loop 1 reads free, and could not be read for a second or more: whoever's plate or tag was
+    read meanwhile, or while that was not known yet, came and went."""
+    state = draft.state
+    lost_ns = state.loop_1_lost_at_ns
+    if state.arriving is not None or lost_ns is None or draft.now_ns - lost_ns < GAP_NS:
+        return
+    if state.early_at_ns >= lost_ns - UNREAD_NS:
         draft.put(early_plate=None, early_tag=None)

@@ -365,7 +365,9 @@ def resume(draft: Draft) -> None:
             AuthorisedBy.EXEMPTION: cmd.RaiseReason.EXEMPTION,
         }.get(passage.authorised_by, cmd.RaiseReason.ATTENDANT)
         interlock.raise_boom(draft, reason, passage.passage_id)
-        draft.show_kind(PictureKind.PAID)
+        # Whom a person let through has paid nothing, and is not told so.
+        paid = passage.authorised_by is AuthorisedBy.TENDER
+        draft.show_kind(PictureKind.PAID if paid else PictureKind.FREE)
         paying.end_open_orders(draft)
     elif passage.quote is None:
         # The plaza may not have been heard yet, and an answer on its way is lost: ask again.

@@ -41,7 +41,7 @@ def raise_boom(
     if draft.state.boom is not Boom.UP:
         draft.put(boom=Boom.RAISING)
         draft.wake("boom", draft.limits.boom_travel_ms)
-        if draft.state.reading(Point.BOOM_UP) is Reading.ON:
+        if _stands_up(draft):
             # A lower was pulsed a moment ago and may not have moved it: look again soon.
             draft.wake("boom_settle", BOOM_SETTLE_MS)
     elif draft.state.raise_command_id is not None:
@@ -75,7 +75,7 @@ def input_changed(draft: Draft) -> None:
         draft.put(read={**draft.state.read, fact.point.value: fact.reading})
     _input_alarm(draft, fact.point, fact.reading)
     if fact.point in (Point.BOOM_UP, Point.BOOM_DOWN):
-        _limits_changed(draft)
+        _limits_changed(draft, fact.point)
     if fact.point in draft.state.config.under_boom:
         _under_boom_changed(draft, fact.reading)
 
@@ -97,17 +97,20 @@ def _input_alarm(draft: Draft, point: Point, reading: Reading) -> None:
         draft.restore(Degraded.NO_INPUTS)
 
 
-def _limits_changed(draft: Draft) -> None:
+def _limits_changed(draft: Draft, changed: Point) -> None:
     up = draft.state.reading(Point.BOOM_UP)
     down = draft.state.reading(Point.BOOM_DOWN)
     if up is Reading.ON and down is Reading.ON:
         draft.alarm(AlarmCode.BOOM_LIMITS, "", "both limit switches are on")
         draft.degrade(Degraded.BARRIER_FAULT, "both limit switches are on")
-        draft.put(boom=Boom.UNKNOWN)
+        if draft.state.boom not in (Boom.RAISING, Boom.LOWERING):
+            draft.put(boom=Boom.UNKNOWN)  # What was commanded goes on: its time says how it ends.
         return
     if up is Reading.ON:
         _reached_up(draft)
     elif down is Reading.ON:
+        if draft.state.boom is Boom.LOWERING and changed is Point.BOOM_UP:
+            return  # It has only left the upper limit: the lower one read so before, and lies.
         _reached_down(draft)
     elif Reading.UNKNOWN in (up, down):
         if draft.state.boom in (Boom.UP, Boom.DOWN, Boom.MOVED):
@@ -116,9 +119,22 @@ def _limits_changed(draft: Draft) -> None:
         _left_limits(draft)
 
 
+def _stands_up(draft: Draft) -> bool:
+    """Return whether the upper limit says so and the lower one does not deny it."""
+    up = draft.state.reading(Point.BOOM_UP) is Reading.ON
+    return up and draft.state.reading(Point.BOOM_DOWN) is not Reading.ON
+
+
+def _stands_down(draft: Draft) -> bool:
+    """Return whether the lower limit says so and the upper one does not deny it."""
+    down = draft.state.reading(Point.BOOM_DOWN) is Reading.ON
+    return down and draft.state.reading(Point.BOOM_UP) is Reading.OFF
+
+
 def _reached_up(draft: Draft) -> None:
     was = draft.state.boom
     if was is Boom.LOWERING:
+        draft.clear(AlarmCode.BOOM_LIMITS)
         return  # It has not left the limit yet: the pulse was a moment ago.
     draft.put(boom=Boom.UP, raise_retries=0)
     draft.no_wake("boom")
@@ -133,6 +149,7 @@ def _reached_up(draft: Draft) -> None:
 def _reached_down(draft: Draft) -> None:
     was = draft.state.boom
     if was is Boom.RAISING:
+        draft.clear(AlarmCode.BOOM_LIMITS)
         return  # It has not left the limit yet: the pulse was a moment ago.
     draft.put(boom=Boom.DOWN, lower_refusals=0)
     draft.no_wake("boom")
@@ -260,8 +277,7 @@ def lower_answered(draft: Draft) -> None:
         return
     if draft.state.boom is not Boom.LOWERING:
         return
-    up = draft.state.reading(Point.BOOM_UP) is Reading.ON
-    draft.put(boom=Boom.UP if up else Boom.MOVED, lower_refusals=draft.state.lower_refusals + 1)
+    draft.put(boom=_not_lowered(draft), lower_refusals=draft.state.lower_refusals + 1)
     draft.no_wake("boom")
     draft.note("lower_refused", fact.refusal.value)
     if draft.state.lower_command_id is not None:
@@ -270,6 +286,14 @@ def lower_answered(draft: Draft) -> None:
         draft.alarm(AlarmCode.BOOM_NOT_DOWN, "", f"lowering is refused: {fact.refusal}")
     draft.put(clear_since_ns=None)
     restart_clear(draft)
+
+
+def _not_lowered(draft: Draft) -> Boom:
+    """Return where a boom is that did not come down as it was asked to."""
+    if _stands_up(draft):
+        return Boom.UP
+    both = draft.state.reading(Point.BOOM_UP) is Reading.ON
+    return Boom.UNKNOWN if both else Boom.MOVED
 
 
 def _lower_pulsed(draft: Draft) -> None:
@@ -315,7 +339,7 @@ def raise_again(draft: Draft) -> None:
 def boom_settled(draft: Draft) -> None:
     """The boom was told to rise while still at its upper limit: if it is there now, it never
     left."""
-    if draft.state.boom is Boom.RAISING and draft.state.reading(Point.BOOM_UP) is Reading.ON:
+    if draft.state.boom is Boom.RAISING and _stands_up(draft):
         _reached_up(draft)
 
 
@@ -331,11 +355,12 @@ def boom_overdue(draft: Draft) -> None:
             draft.put(raise_retries=draft.state.raise_retries + 1)
             draft.emit(cmd.RaiseBoom(reason=cmd.RaiseReason.SAFETY, passage_id=None))
             draft.wake("boom", draft.limits.boom_travel_ms)
+    elif boom is Boom.LOWERING and _stands_down(draft):
+        _reached_down(draft)  # That switch lied while the boom came down; it is there by now.
     elif boom is Boom.LOWERING:
         draft.alarm(AlarmCode.BOOM_NOT_DOWN, "", "the lower limit was not reached in time")
         draft.degrade(Degraded.BARRIER_FAULT, "the lower limit was not reached in time")
-        draft.put(boom=Boom.UP if draft.state.reading(Point.BOOM_UP) is Reading.ON else Boom.MOVED)
-        draft.put(lower_armed=False)
+        draft.put(boom=_not_lowered(draft), lower_armed=False)
         if draft.state.lower_command_id is not None:
             _answer_lower(draft, CommandOutcome.UNKNOWN, "no_lower_limit")
     elif boom is Boom.MOVED:

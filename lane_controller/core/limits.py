@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CORE_VERSION = "14"
+CORE_VERSION = "15"
 """Goes into every journal segment; raised with every change that alters any command for any
 event."""
 
@@ -32,6 +32,9 @@ CASH_LOCK_MS = 2_000
 """Cash waits this long for the answer of a cancelled phone order."""
 RECENT_COMMANDS_MAX = 64
 """Remembered command ids: a repeat within the broker's redelivery time is answered as before."""
+UNREAD_MS_MAX = 1_000
+"""What is said to be unreadable was read last up to so long before: a driver waits 0.5 s for an
+answer, and its poll."""
 EARLY_READ_MS_MAX = 10_000
 """A plate or tag read before its vehicle's presence begins is kept this long: in a queue the next
 vehicle stands at the window while the one before it is still under the boom."""

@@ -75,6 +75,7 @@ def loop_changed(draft: Draft) -> None:
     if fact.point is not Point.LOOP_1:
         return
     if fact.reading is Reading.OFF:
+        early.forget_unwatched(draft)
         draft.put(loop_1_free_at_ns=draft.now_ns)
         if state.leaving_holds_loop_1:
             draft.wake("loop_1_gap", PRESENCE_GAP_MS)

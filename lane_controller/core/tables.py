@@ -167,7 +167,9 @@ INTERLOCK: Table = {
     ev.LowerAnswered: _only(
         Boom,
         {
-            Boom.LOWERING: _go(interlock.lower_answered, Boom.LOWERING, Boom.UP, Boom.MOVED),
+            Boom.LOWERING: _go(
+                interlock.lower_answered, Boom.LOWERING, Boom.UP, Boom.MOVED, Boom.UNKNOWN
+            ),
             **{
                 boom: _go(interlock.lower_answered, boom, Boom.LOWERING, Boom.RAISING)
                 for boom in (Boom.UP, Boom.MOVED, Boom.UNKNOWN)

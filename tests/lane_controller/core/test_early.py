@@ -81,6 +81,27 @@ def test_what_was_read_before_a_dead_second_is_nobodys(downtime_ms: int | None, 
     assert (book.state.early_plate == OTHER) is kept
 
 
+@pytest.mark.parametrize(
+    ("read_ms", "lost_ms", "kept"),
+    [(500, 1_500, False), (1_400, 1_500, False), (500, 900, True), (-26, 1_500, False)],
+)
+def test_what_was_read_while_nobody_saw_loop_1_is_nobodys_once_that_is_free(
+    read_ms: int, lost_ms: int, kept: bool
+) -> None:
+    """Its vehicle came and went (seed 3055): whoever comes next is not asked for its toll. A module
+    is known to be silent some time after it has begun to be."""
+    book = Playbook().open().wait(10_000)
+    if read_ms < 0:
+        _ = (book >> ev.PlateRead(plate=OTHER)).wait(-read_ms)
+    book.read(loop_1=UNKNOWN)
+    if read_ms >= 0:
+        _ = book.wait(read_ms) >> ev.PlateRead(plate=OTHER)
+    book.wait(lost_ms - max(read_ms, 0)).read(loop_1=OFF)
+    assert (book.state.early_plate == OTHER) is kept
+    book.wait(5_000).read(loop_1=ON)
+    assert book.passage.plate == (OTHER if kept else None)
+
+
 def test_a_plate_read_early_is_of_the_vehicle_that_comes_to_a_closed_lane() -> None:
     """It is held there and let through by a person; the next one is not asked for its toll."""
     book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON).wait(500).read(loop_1=OFF)

@@ -104,6 +104,67 @@ def test_both_limits_or_none_for_too_long_is_a_fault() -> None:
     assert book.stands(AlarmCode.BOOM_LIMITS)
 
 
+def test_an_upper_limit_that_lies_does_not_say_that_a_boom_is_up() -> None:
+    """Raised while both limits read on, before or after the pulse, it is up when the lower one has
+    let go of it: until then a paid car is raised for again, and a person is told."""
+    before = Playbook().open().arrive().read(boom_up=ON).pay()
+    after = Playbook().open().arrive().pay().read(boom_up=ON)
+    for book in (before, after):
+        assert book.wait(300).state.boom is Boom.RAISING
+        assert book.stands(AlarmCode.BOOM_LIMITS)
+        assert book.wait(3_000).gave(cmd.RaiseBoom)
+        assert book.stands(AlarmCode.BOOM_NOT_UP)
+        assert not book.read(boom_up=OFF).stands(AlarmCode.BOOM_LIMITS)
+        assert book.read(boom_up=ON).stands(AlarmCode.BOOM_LIMITS)
+        assert book.read(boom_down=OFF).state.boom is Boom.UP
+        assert not book.stands(AlarmCode.BOOM_NOT_UP)
+
+
+def test_a_person_is_answered_though_both_limits_begin_to_read_on() -> None:
+    """The raise is not known to have worked, and neither is the lower."""
+    book = Playbook().open().act(OperatorAction.RAISE).read(boom_up=ON)
+    assert book.wait(3_000).result() == (CommandOutcome.UNKNOWN, "no_upper_limit")
+    book = Playbook().open().read(boom_down=OFF, boom_up=ON).wait(1_000)
+    book.act(OperatorAction.LOWER)
+    _ = book >> ev.LowerAnswered(refusal=None)
+    assert book.read(boom_down=ON).wait(3_000).result()[0] is CommandOutcome.UNKNOWN
+    assert book.state.boom is Boom.UNKNOWN
+
+
+def lowered_past_a_lie(*, first: bool) -> Playbook:
+    """Return a lane whose boom has just left its upper limit on the way down, while the lower one
+    reads on: since before the lower was asked, or since the pulse."""
+    book = Playbook().open().arrive().pay().boom_up().read(loop_2=ON, loop_1=OFF).wait(500)
+    if first:
+        book.read(boom_down=ON)
+    book.read(loop_2=OFF).wait(1000)
+    assert book.gave(cmd.LowerIfClear)
+    _ = book >> ev.LowerAnswered(refusal=None)
+    if not first:
+        book.read(boom_down=ON)
+    return book.read(boom_up=OFF)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_lower_limit_that_lies_does_not_say_that_a_boom_is_down(first: bool) -> None:
+    """It comes down: what gets under it raises it still (B1). It is down when its time is over."""
+    book = lowered_past_a_lie(first=first)
+    assert book.state.boom is Boom.LOWERING
+    book.read(loop_2=ON)
+    assert [each.reason for each in book.gave(cmd.RaiseBoom)] == [cmd.RaiseReason.SAFETY]
+    book = lowered_past_a_lie(first=first).wait(3_000)
+    assert book.state.boom is Boom.DOWN
+    assert not book.stands(AlarmCode.BOOM_LIMITS)
+    assert not book.stands(AlarmCode.BOOM_NOT_DOWN)
+
+
+def test_a_refused_lower_leaves_a_boom_with_both_limits_on_unknown() -> None:
+    """It is not up by one limit that the other denies."""
+    book = lowering().read(boom_down=ON)
+    _ = book >> ev.LowerAnswered(refusal=LowerRefusal.OCCUPIED)
+    assert book.state.boom is Boom.UNKNOWN
+
+
 def test_a_boom_that_does_not_rise_is_raised_again_then_told() -> None:
     """Three more pulses, an alarm; a person's next raise begins anew."""
     book = Playbook().open().arrive().pay().wait(60_000)

@@ -26,6 +26,7 @@ from tests.lane_controller.core.playbook import (
 from tolling.alarms import AlarmCode
 from tolling.messages import OperatorAction
 from tolling.orders import OrderState
+from tolling.pictures import PictureKind
 from tolling.records import PassageEnd, UnpaidReason
 from tolling.vehicles import Plate
 
@@ -200,6 +201,16 @@ def test_a_person_proves_the_vehicle_after_a_long_outage() -> None:
     book.act(OperatorAction.SAME_VEHICLE)
     assert book.phase is Phase.RELEASED
     assert book.act(OperatorAction.SAME_VEHICLE).result()[1] == "not_in_doubt"
+
+
+def test_whom_a_person_let_through_unpaid_is_not_told_that_he_has_paid() -> None:
+    """It goes on after an outage as the vehicle it was: let through, and nothing paid."""
+    book = back(Playbook().open().arrive().act(OperatorAction.RAISE), downtime_ms=60_000)
+    book.act(OperatorAction.SAME_VEHICLE)
+    assert [each.picture.kind for each in book.gave(cmd.ShowPicture)] == [PictureKind.FREE]
+    book = back(Playbook().open().arrive().pay(), downtime_ms=60_000)
+    book.act(OperatorAction.SAME_VEHICLE)
+    assert [each.picture.kind for each in book.gave(cmd.ShowPicture)] == [PictureKind.PAID]
 
 
 def test_a_vehicle_gone_during_the_outage_is_sealed() -> None:
