@@ -192,6 +192,8 @@ def _must_know(seen: Evidence, name: str, lane: _Lane, lifted: Lifted) -> bool:
         return False  # It was told to rise, or the lane did not know that it was down.
     if any(down is not False for down in lane.downs(at_us, at_us + ECHO_US)):
         return False  # Nor does it know that it is not.
+    if any(at_us <= closed_us <= at_us + ECHO_US for closed_us in lane.contacts):
+        return False  # It moved the boom itself before it could know.
     for blind in (each for each in seen.blind if each.lane_id == name):
         # What it had ordered before a module was silent may never have got there.
         first_us = at_us - READS_US if blind.dead else lifted.down_us - TURNS_US

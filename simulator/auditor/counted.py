@@ -50,7 +50,7 @@ class _Stay:
     """From when it may have been on loop 1, though another held that, until its record is
     sealed."""
     least: _Span
-    """From when a loop showed it until it was through."""
+    """From when a loop showed it, and whoever was before it was recorded, until it was through."""
 
 
 def b2_counted(seen: Evidence) -> Iterator[str]:
@@ -67,23 +67,47 @@ def b2_counted(seen: Evidence) -> Iterator[str]:
     dead = _dead(seen)
     # Of a run on wires it is not known when a lane was dead.
     untimed = {restart.lane_id for restart in seen.restarts} - dead.keys()
+    held: dict[str, list[Held]] = defaultdict(list)
+    for each in seen.held:
+        held[each.lane_id].append(each)
     close = {(each.lane, each.vehicle_id) for each in followers(seen)}
     for lane in sorted(stays):
         if lane in untimed or (lane in lies and lane in seen.clocks_off):
             continue
         for between in _between(lies.get(lane, [])):
-            least = sum(
-                _within(between, stay.most)
+            sure = [
+                stay
+                for stay in stays[lane]
+                if _within(between, stay.most)
                 and (lane, stay.vehicle_id) not in close
                 and not any(_touch(each, stay.most) for each in dead[lane])
-                for stay in stays[lane]
-            )
+            ]
+            least = len(sure)
             most = sum(_within(between, stay.least) for stay in stays[lane])
             most += RECORDS_OF_ONE * sum(_touch(between, each) for each in dead[lane])
             recorded = sum(_within(between, times) for times in records[lane])
-            if not least <= recorded <= most:
+            astray = _late(between, sure, records[lane])
+            if any(_touch((each.from_us, each.until_us), (between[0],) * 2) for each in held[lane]):
+                astray += _early(between, records[lane])
+            if recorded > most or recorded + astray < least:
                 many = f"{least}" if least == most else f"{least} to {most}"
                 yield f"lane {lane}: {many} vehicles passed, {recorded} are recorded"
+
+
+def _late(between: _Span, sure: list[_Stay], records: list[_Span]) -> int:
+    """Return how many records that were sealed after a while may be of vehicles that were through
+    in it: one whose loop flickers behind it is recorded when that is quiet."""
+    through_us = max((stay.least[1] for stay in sure), default=-FOR_EVER_US)
+    return sum(
+        between[0] <= arrived_us <= through_us and sealed_us > between[1]
+        for arrived_us, sealed_us in records
+    )
+
+
+def _early(between: _Span, records: list[_Span]) -> int:
+    """Return how many records that began before a while may be of vehicles that came in it: to a
+    loop that was held all the while, whoever held it first."""
+    return sum(arrived < between[0] <= sealed <= between[1] for arrived, sealed in records)
 
 
 def lied(seen: Evidence, lane: str, at_us: int) -> bool:
@@ -108,16 +132,20 @@ def _stays(seen: Evidence) -> Iterator[tuple[str, _Stay]]:
                 came.setdefault((entry.lane, entry.vehicle_id), entry.at_us)
             if entry.what in LOOPS:
                 shown.setdefault((entry.lane, entry.vehicle_id), entry.at_us)
+    before: dict[str, int] = {}
     for entry in seen.plant_log:
         if isinstance(entry, Passage) and (who := (entry.lane, entry.vehicle_id)) in shown:
+            # One that waits on loop 1 behind another has its record when that one has got its own.
+            turn_us = before.get(entry.lane, shown[who])
             yield (
                 entry.lane,
                 _Stay(
                     vehicle_id=entry.vehicle_id,
                     most=(came[who], entry.tail_us + SEALED_US),
-                    least=(shown[who] + CLEAR_US, entry.tail_us),
+                    least=(max(shown[who], turn_us) + CLEAR_US, entry.tail_us),
                 ),
             )
+            before[entry.lane] = entry.tail_us + SEALED_US
 
 
 def _lies(lying: Iterable[Lying]) -> dict[str, list[_Span]]:

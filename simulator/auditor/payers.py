@@ -69,14 +69,14 @@ def _by_phone(seen: Evidence) -> Iterator[Paid]:
         and trade.captured_fen
         and trade.captured_fen == due.get(trade.out_trade_no)
     }
-    for at_us, body in _answers(seen, "/v1/payments", "paid"):
+    for at_us, body in answers(seen, "/v1/payments", "paid"):
         number = str(body.get("out_trade_no"))
         payer = by_number.get(number)
         if payer is not None and _heard(seen, number, at_us):
             yield Paid(vehicle_id=payer, at_us=at_us, how=f"order {number}")
 
 
-def _answers(seen: Evidence, path: str, state: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def answers(seen: Evidence, path: str, state: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield each of the plaza's answers on a path that tells a state."""
     quoted = f'"{state}"'
     for tap in seen.tapped:
@@ -142,7 +142,7 @@ def _by_coupon(seen: Evidence, settled: dict[str, tuple[str, int]]) -> Iterator[
     caller had just given up is not asked for again, the driver holds the coupon up once more."""
     last = {
         str(body.get("passage_id")): (at_us, body.get("coupon_no"))
-        for at_us, body in _answers(seen, "/v1/coupons/reserve", "reserved")
+        for at_us, body in answers(seen, "/v1/coupons/reserve", "reserved")
     }
     for passage, (at_us, coupon_no) in last.items():
         tender, vehicle = settled.get(passage, ("", 0))

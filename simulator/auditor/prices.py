@@ -34,10 +34,7 @@ def m1_prices(
     if not seen.tariffs:
         return
     tariffs = {tariff.version: tariff for tariff in seen.tariffs}
-    shown: Shown = defaultdict(list)
-    for entry in seen.plant_log:
-        if isinstance(entry, Display):
-            shown[entry.lane].append((entry.at_us, " ".join(entry.lines)))
+    shown = _shown(seen)
     for record, body in records:
         name, quote = f"record {record.lane_id}/{record.seq}", body.get("quote")
         if quote is None:
@@ -55,6 +52,21 @@ def m1_prices(
         if may is not None and tariff.version not in may:
             versions = ", ".join(map(str, sorted(may)))
             yield f"{name}: priced by version {tariff.version}, in force was {versions}"
+
+
+def _shown(seen: Evidence) -> Shown:
+    """Return what displays said. What one shows again after the dark, as it was before, says
+    nothing: it is dark until the next picture."""
+    shown: Shown = defaultdict(list)
+    before: dict[str, str] = {}
+    for entry in seen.plant_log:
+        if isinstance(entry, Display):
+            said, lane = " ".join(entry.lines), shown[entry.lane]
+            if said and lane and not lane[-1][1] and said == before.get(entry.lane):
+                continue
+            lane.append((entry.at_us, said))
+            before[entry.lane] = said or before.get(entry.lane, "")
+    return shown
 
 
 def _due_fen(tariff: AuditedTariff, quote: dict[str, Any], body: dict[str, Any]) -> int | None:

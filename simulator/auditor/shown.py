@@ -1,7 +1,8 @@
 """Part of M4, by what stood on the fee display: nothing unknown is shown as paid or as refused.
 
 A picture is judged when it comes up, and somebody is there to read it. One that a display shows
-again as it was before it went dark (its plug, its power) is not shown by the lane.
+again as it was before it went dark (its plug, its power) is not shown by the lane; what it shows of
+the dark while was written to it at some moment of that, for whoever was there then.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from enum import Enum, auto
 from typing import Any, TypeAlias
 
 from simulator.auditor.alike import alike
@@ -20,7 +22,7 @@ from simulator.auditor.evidence import (
     Hindrance,
 )
 from simulator.auditor.followers import followers
-from simulator.auditor.payers import LANE_DIGITS
+from simulator.auditor.payers import LANE_DIGITS, answers
 from simulator.plant.events import Display, Passage, PlantEdge, What
 
 Bodies: TypeAlias = Iterable[tuple[AuditedRecord, dict[str, Any]]]
@@ -33,8 +35,20 @@ _STATE = re.compile(r'"state":\s?"([a-z_]+)"')
 _NUMBER = re.compile(r'"out_trade_no":\s?"([0-9A-Z]+)"')
 _UNDECIDED = frozenset({"created", "sent", "waiting", "unknown"})
 NEVER_US = 1 << 62
+GONE_US = 2_000_000
+"""For so long a lane may not know that somebody is through: it may still thank him, by his plate,
+where its disk kept the thanks waiting."""
 PASSAGE_DIGITS = slice(0, 21)
 """Of an order's number: the passage's."""
+
+
+class _Shown(Enum):
+    """When a lane put there what comes up on its display."""
+
+    NOTHING = auto()
+    BEFORE = auto()
+    IN_THE_DARK = auto()
+    NOW = auto()
 
 
 class _Lane:
@@ -43,6 +57,8 @@ class _Lane:
     def __init__(self) -> None:
         self.here: set[int] = set()
         """On the road and not through the boom."""
+        self.through: tuple[int, int] | None = None
+        """Who has gone through last, and when."""
         self.at_window: int | None = None
         self.came_us = 0
         """When it came to the window."""
@@ -51,11 +67,14 @@ class _Lane:
         self.before: tuple[str, ...] = ()
         """What stood there last that could be read."""
         self.dark = False
+        self.readers: set[int] = set()
+        """Who was there as the picture that stands there now was written, or may have been."""
 
     def moved(self, edge: PlantEdge, vehicle: int) -> None:
         """Take a vehicle's edge into account."""
         if edge.what is What.ON_ROAD and edge.on:
             self.here.add(vehicle)
+            self.readers.add(vehicle)
         elif edge.what is What.ON_ROAD:
             self.here.discard(vehicle)
         elif edge.what is What.AT_WINDOW and edge.on:
@@ -63,17 +82,23 @@ class _Lane:
         elif edge.what is What.AT_WINDOW and self.at_window == vehicle:
             self.at_window = None
 
-    def shows(self, entry: Display) -> bool:
+    def shows(self, entry: Display) -> _Shown:
         """Take what the display shows into account. Return whether the lane has put it there."""
         lines = entry.lines
         if not any(line.strip() for line in lines):
+            if not self.dark:
+                self.readers = set(self.here)
             self.dark = True
-            return False
-        again = self.dark and lines == self.before
+            return _Shown.NOTHING
+        shown = _Shown.NOW
+        if self.dark:
+            shown = _Shown.BEFORE if lines == self.before else _Shown.IN_THE_DARK
+        else:
+            self.readers = set(self.here)
         self.before, self.dark = lines, False
         if lines[0].strip() == OFFERED:
             self.offered_us = entry.at_us
-        return not again
+        return shown
 
 
 def m4_shown(seen: Evidence, records: Bodies) -> Iterator[str]:
@@ -86,20 +111,34 @@ def m4_shown(seen: Evidence, records: Bodies) -> Iterator[str]:
         return
     lanes: dict[str, _Lane] = defaultdict(_Lane)
     money = _Money(seen, tuple(records))
+    plates = {driver.vehicle_id: driver.plate for driver in seen.drivers if driver.plate}
     for entry in seen.plant_log:
         lane = lanes[entry.lane]
         if isinstance(entry, PlantEdge) and entry.vehicle_id is not None:
             lane.moved(entry, entry.vehicle_id)
         elif isinstance(entry, Passage):
             lane.here.discard(entry.vehicle_id)
-        elif isinstance(entry, Display) and lane.shows(entry):
+            lane.through = entry.vehicle_id, entry.tail_us
+        elif isinstance(entry, Display):
+            shown = lane.shows(entry)
+            if shown not in (_Shown.NOW, _Shown.IN_THE_DARK):
+                continue
             first = entry.lines[0].strip()
-            if first == PAID and lane.here and not money.had(entry.lane, lane.here, entry.at_us):
+            who = lane.readers | set(_just_through(lane, entry, plates))
+            if first == PAID and lane.here and not money.had(entry.lane, who, entry.at_us):
                 yield f"lane {entry.lane}: showed paid at {entry.at_us} us, and nobody had"
             elif first == FREE:
                 yield from money.owed_all_the_same(entry)
-            elif first == REFUSED:
+            elif first == REFUSED and shown is _Shown.NOW:
                 yield from money.taken_all_the_same(entry, lane)
+
+
+def _just_through(lane: _Lane, entry: Display, plates: dict[int, str]) -> Iterator[int]:
+    """Yield who has only just gone through the boom, where the picture is his by its plate."""
+    if lane.through is not None:
+        vehicle, at_us = lane.through
+        if entry.at_us - at_us <= GONE_US and plates.get(vehicle) in entry.lines:
+            yield vehicle
 
 
 class _Money:
@@ -225,9 +264,19 @@ def _cash(seen: Evidence) -> dict[int, int]:
 
 
 def _coupons(seen: Evidence, records: Bodies) -> Iterator[tuple[str, int | None]]:
-    """Yield lane and vehicle wherever a coupon paid; no vehicle where its plate is not known."""
+    """Yield lane and vehicle wherever a coupon paid; no vehicle where its plate is not known.
+
+    Also of one that was held for a passage and worth its whole toll: who reverses out then is
+    thanked before, and the record names no coupon.
+    """
     by_plate = {driver.plate: driver.vehicle_id for driver in seen.drivers if driver.plate}
+    whole_fen = {coupon.coupon_no: coupon.fixed_fen for coupon in seen.coupons}
+    held_fen = {
+        str(said.get("passage_id")): whole_fen.get(str(said.get("coupon_no")), 0)
+        for _, said in answers(seen, "/v1/coupons/reserve", "reserved")
+    }
     for record, body in records:
-        if any(leg["tender"] == "coupon" for leg in body.get("legs", [])):
+        whole = held_fen.get(str(body.get("passage_id")), 0) >= body["toll_due_fen"] > 0
+        if whole or any(leg["tender"] == "coupon" for leg in body.get("legs", [])):
             plate = str((body.get("plate") or {}).get("text"))
             yield record.lane_id, None if seen.misread_plates else by_plate.get(plate)

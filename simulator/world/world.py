@@ -45,6 +45,7 @@ from simulator.world.site import Site
 from simulator.world.traffic import changed_tariff
 from tolling.clock import NS_PER_MS, NS_PER_S
 from tolling.ids import LaneId
+from tolling.inputs import PULSE_OUTPUTS
 from tolling.signed_sets import wrap_tariff
 from tolling.tariffs import TariffRow, TariffSet
 
@@ -206,6 +207,8 @@ class World:
             return False
         if engine.unsent_records or not engine.idle or not engine.state.empty:
             return False
+        if any(self.models[lane_id].io.relay(output) for output in PULSE_OUTPUTS):
+            return False  # Its boom is told to move at this moment.
         # What it still has to tell follows that acknowledgement.
         return not lane.outside.broker.untold
 
