@@ -103,7 +103,9 @@ def _limits_changed(draft: Draft, changed: Point) -> None:
     if up is Reading.ON and down is Reading.ON:
         draft.alarm(AlarmCode.BOOM_LIMITS, "", "both limit switches are on")
         draft.degrade(Degraded.BARRIER_FAULT, "both limit switches are on")
-        if draft.state.boom not in (Boom.RAISING, Boom.LOWERING):
+        if draft.state.boom is Boom.RAISING and changed is Point.BOOM_UP:
+            _is_up(draft)  # It has come there: the lower limit, which did not change, lies.
+        elif draft.state.boom not in (Boom.RAISING, Boom.LOWERING):
             draft.put(boom=Boom.UNKNOWN)  # What was commanded goes on: its time says how it ends.
         return
     if up is Reading.ON:
@@ -136,12 +138,16 @@ def _reached_up(draft: Draft) -> None:
     if was is Boom.LOWERING:
         draft.clear(AlarmCode.BOOM_LIMITS)
         return  # It has not left the limit yet: the pulse was a moment ago.
-    draft.put(boom=Boom.UP, raise_retries=0)
-    draft.no_wake("boom")
     _limits_healthy(draft)
-    draft.clear(AlarmCode.BOOM_NOT_UP)
     if was is Boom.DOWN:
         draft.alarm(AlarmCode.BOOM_MOVED, "", "the boom went up without a command")
+    _is_up(draft)
+
+
+def _is_up(draft: Draft) -> None:
+    draft.put(boom=Boom.UP, raise_retries=0)
+    draft.no_wake("boom")
+    draft.clear(AlarmCode.BOOM_NOT_UP)
     if draft.state.raise_command_id is not None:
         _answer_raise(draft, CommandOutcome.CONFIRMED, "")
 

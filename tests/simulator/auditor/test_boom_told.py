@@ -9,6 +9,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from simulator.auditor import Blind, Evidence, Hindered, Hindrance, LimitFault, Tapped, audit
 from simulator.plant.events import BoomMove, Contact, Heading, LogEntry, MoveCause, PlantEdge, What
 from tests.simulator.auditor.runs import LANE, S, clean_run
@@ -164,6 +166,14 @@ def test_a_boom_that_moves_by_command_is_no_event() -> None:
     assert not found(run(raised, *LIFTED, tapped=()), "B2")
     lowered = replace(raised, at_us=15 * S, output=Output.LOWER)
     assert found(run(raised, lowered, *LIFTED, tapped=()), "B2")
+
+
+@pytest.mark.parametrize(("at_ms", "known"), [(20_090, False), (20_600, True)])
+def test_a_boom_that_is_raised_as_it_is_lifted_is_no_event(at_ms: int, known: bool) -> None:
+    """The lane had moved it itself before it could read that it had gone (seed 1575)."""
+    raised = Contact(at_us=at_ms * 1_000, lane=LANE, output=Output.RAISE, closed=True, acted=True)
+    log = sorted((*LIFTED, raised), key=lambda entry: entry.at_us)
+    assert bool(found(run(*log, tapped=()), "B2")) is known
 
 
 def test_a_lane_that_cannot_know_is_not_asked_who_lifted_its_boom() -> None:

@@ -6,16 +6,18 @@ One vehicle is on the loops from 1 s to 10 s and is recorded then, another from 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
 from simulator.auditor import Blind, Lying, audit
+from simulator.auditor.evidence import Held
 from simulator.plant.events import Contact, LogEntry, Passage, PlantEdge, What
 from simulator.plant.vehicles import VehicleId
 from tests.simulator.auditor.runs import LANE, S, body, chain, clean_run, edge, road
 
 BASE_MS = 1_795_305_600_000
+_Times: TypeAlias = tuple[float, float]
 
 
 def again(entry: LogEntry) -> LogEntry:
@@ -89,6 +91,48 @@ def test_a_record_that_reaches_into_a_lie_is_nobodys() -> None:
     """It may be of one whom no loop showed."""
     assert not found(FIRST, SECOND, record(40, 55), record(55, 80), lying=lie(50, 60))
     assert not found(FIRST, lying=lie(50, None))
+
+
+def queue(first: _Times, second: _Times) -> tuple[LogEntry, ...]:
+    """Return one behind the other, each by when it comes onto loop 1 and is through."""
+    log: list[LogEntry] = []
+    for number, (came_s, through_s) in enumerate((first, second), 1):
+        who = VehicleId(number)
+        came = replace(edge(came_s, What.LOOP_1, True), vehicle_id=who)
+        under = replace(edge(through_s - 1, What.LOOP_2, True), vehicle_id=who)
+        off = replace(edge(through_s - 0.5, What.LOOP_1, False), vehicle_id=who)
+        clear = replace(edge(through_s, What.LOOP_2, False), vehicle_id=who)
+        (passage,) = (each for each in road() if isinstance(each, Passage))
+        nose_us, tail_us = int((through_s - 1) * S), int(through_s * S)
+        gone = replace(passage, vehicle_id=who, nose_us=nose_us, tail_us=tail_us)
+        log += [came, under, off, clear, gone]
+    return tuple(log)
+
+
+def test_who_waits_behind_another_has_his_record_when_that_one_has_got_his() -> None:
+    """A loop lied as he came onto loop 1; his record began when it did no more (seed 287)."""
+    log = queue((1, 60), (58, 80))
+    records = record(1.1, 62), record(62.1, 81)
+    assert not found(*records, plant_log=log, lying=lie(50, 56))
+    assert found(*records, records[1], plant_log=log, lying=lie(50, 56))
+
+
+def test_a_record_may_wait_until_loop_2_is_quiet() -> None:
+    """It flickers behind one who is through, and lies soon after: what is sealed then began
+    before he was through (seed 3434), and is no later one's."""
+    assert not found(FIRST, record(101.1, 115), lying=lie(114, 120))
+    assert found(FIRST, record(111, 115), lying=lie(114, 120))
+    assert found(FIRST, lying=lie(114, 120))
+
+
+def test_a_record_may_have_begun_before_its_vehicle_came_where_loop_1_was_held() -> None:
+    """Whoever held it first, in a lie; who came to it then has that record (seed 4269)."""
+    held = (Held(lane_id=LANE, from_us=40 * S, until_us=105 * S),)
+    records = FIRST, record(45, 111.1)
+    assert not found(*records, lying=lie(30, 60), held=held)
+    assert found(*records, lying=lie(30, 60))
+    over = (replace(held[0], until_us=50 * S),)
+    assert found(*records, lying=lie(30, 60), held=over)
 
 
 def test_by_a_clock_that_was_wrong_a_lane_with_a_lie_is_not_counted() -> None:

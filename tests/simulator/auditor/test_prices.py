@@ -124,6 +124,8 @@ def test_a_display_that_was_dark_does_not_say_when_the_toll_was_priced() -> None
     assert rules(late(), plant_log=(*road(), dark(19), dark(21), shown(30))) == set()
     assert rules(late(), plant_log=(*road(), dark(26), shown(30))) == {"M1"}, "dark too late"
     assert rules(late(), plant_log=(*road(), dark(10), welcome(24), shown(30))) == {"M1"}
+    again = (*road(), welcome(2), dark(10), welcome(24), shown(30))
+    assert rules(late(), plant_log=again) == set(), "as it was before the dark (seed 3321)"
 
 
 def test_a_version_before_its_time_is_found() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from simulator.auditor import (
+    AuditedCoupon,
     AuditedDebit,
     CashWord,
     DriverStory,
@@ -194,6 +195,46 @@ def test_a_picture_that_comes_back_after_the_dark_is_nobodys() -> None:
     assert not found(first, dark(6), shows(14, PAID), NEXT)
     assert found(first, dark(6), shows(7, PictureKind.WELCOME), shows(14, PAID), NEXT)
     assert found(shows(3, PictureKind.TOLL), dark(4), shows(4.5, PAID))
+
+
+def test_a_picture_of_the_dark_was_written_for_who_was_there_then() -> None:
+    """One who paid and is through by the time it can be read; nobody's where nobody had paid
+    (seed 1313)."""
+    assert not found(shows(3, PictureKind.TOLL), dark(4.5), shows(11, PAID), NEXT)
+    assert found(shows(3, PictureKind.TOLL), dark(10.5), shows(11, PAID), NEXT)
+    assert found(shows(3, PictureKind.TOLL), dark(4.5), shows(11, PAID), NEXT, trades=())
+    assert found(dark(4.5), shows(10.2, PictureKind.TOLL), shows(11, PAID), NEXT)
+    assert not found(shows(3, PictureKind.TOLL), dark(4), shows(6, NEW_CODE)), "of an older code"
+
+
+def test_who_is_only_just_through_may_be_thanked_by_his_plate() -> None:
+    """A slow disk held the thanks back, and the next one is on his way (seed 3713); not long after,
+    nor by another's plate."""
+
+    def thanks(at_s: float, plate: str) -> Display:
+        return replace(shows(at_s, PAID), lines=(*shows(at_s, PAID).lines[:3], plate))
+
+    assert not found(thanks(11.9, "浙A12345"), NEXT)
+    assert found(thanks(12.1, "浙A12345"), NEXT)
+    assert found(thanks(11.9, "浙B00002"), NEXT)
+
+
+@pytest.mark.parametrize(("fixed_fen", "broken"), [(9_900, False), (2_499, True), (0, True)])
+def test_a_coupon_held_for_one_who_backs_out_has_paid_where_it_is_worth_the_toll(
+    fixed_fen: int, broken: bool
+) -> None:
+    """He is thanked, reverses, and his record names no coupon (seed 1135)."""
+    told = {"state": "reserved", "passage_id": "p1", "coupon_no": "c1"}
+    seen: dict[str, Any] = {
+        "trades": (),
+        "tapped": (
+            Tapped(at_us=3 * S, channel="POST /v1/coupons/reserve", text=json.dumps(told)),
+        ),
+        "coupons": (AuditedCoupon(coupon_no="c1", fixed_fen=fixed_fen, off_rate=0, good=True),),
+        "lane_records": chain(body(legs=[], end="backed_out", passage_id="p1")),
+    }
+    assert bool(found(shows(4, PAID), **seen)) is broken
+    assert found(shows(4, PAID), **{**seen, "tapped": ()})
 
 
 # ---- refused ----
