@@ -34,7 +34,7 @@ def raise_boom(
     after_commit: bool = False,
 ) -> None:
     """Raise now, whatever the boom does; *after_commit*: once its reason is in the journal."""
-    draft.put(raise_retries=0, lower_refusals=0)
+    draft.put(raise_retries=0, lower_refusals=0, lowered_at_ns=None)
     draft.emit(cmd.RaiseBoom(reason=reason, passage_id=passage_id, after_commit=after_commit))
     if draft.state.lower_command_id is not None:
         _answer_lower(draft, CommandOutcome.REFUSED, "raise_beats_lower")
@@ -174,12 +174,24 @@ def _reached_down(draft: Draft) -> None:
 
 def _left_limits(draft: Draft) -> None:
     if draft.state.boom in (Boom.UP, Boom.DOWN):
-        draft.put(boom=Boom.MOVED)
         draft.alarm(AlarmCode.BOOM_MOVED, "", "the boom left its limit without a command")
-        draft.wake("boom", draft.limits.boom_travel_ms)
+        left_ms = _comes_down_ms(draft) if draft.state.boom is Boom.DOWN else 0
+        draft.put(boom=Boom.LOWERING if left_ms else Boom.MOVED)
+        draft.wake("boom", left_ms or draft.limits.boom_travel_ms)
+        if left_ms and _under_boom_held(draft):
+            _turn(draft)
     elif draft.state.boom is Boom.UNKNOWN:
         draft.put(boom=Boom.MOVED)
         draft.wake("boom", draft.limits.boom_travel_ms)
+
+
+def _comes_down_ms(draft: Draft) -> int:
+    """Return for how long the boom may still be coming down as it was told to: a lower limit that
+    lets go of it in that time had only flickered."""
+    lowered_ns = draft.state.lowered_at_ns
+    if lowered_ns is None:
+        return 0
+    return max(0, draft.limits.boom_travel_ms - (draft.now_ns - lowered_ns) // NS_PER_MS)
 
 
 def _limits_healthy(draft: Draft) -> None:
@@ -253,7 +265,7 @@ def lower_when_allowed(draft: Draft) -> bool:
 
 def _lower(draft: Draft) -> None:
     draft.lamp(False)
-    draft.put(boom=Boom.LOWERING)
+    draft.put(boom=Boom.LOWERING, lowered_at_ns=draft.now_ns)
     draft.emit(cmd.LowerIfClear())
     draft.wake("boom", draft.limits.boom_travel_ms)
 
@@ -311,12 +323,17 @@ def _lower_pulsed(draft: Draft) -> None:
     if draft.state.boom in (Boom.UP, Boom.MOVED, Boom.UNKNOWN):
         draft.put(boom=Boom.LOWERING)
         draft.clear(AlarmCode.BOOM_MOVED)
-        under = draft.state.config.under_boom
-        if any(draft.state.reading(point).occupied for point in under):
+        if _under_boom_held(draft):
             _turn(draft)
             return
     if draft.state.boom is Boom.LOWERING:
+        draft.put(lowered_at_ns=draft.now_ns)
         draft.wake("boom", draft.limits.boom_travel_ms)
+
+
+def _under_boom_held(draft: Draft) -> bool:
+    under = draft.state.config.under_boom
+    return any(draft.state.reading(point).occupied for point in under)
 
 
 def barrier_failed(draft: Draft) -> None:
@@ -385,6 +402,7 @@ def started(draft: Draft) -> None:
         boom=Boom.UNKNOWN,
         clear_since_ns=None,
         lower_armed=False,
+        lowered_at_ns=None,
         raise_retries=0,
         lower_refusals=0,
     )

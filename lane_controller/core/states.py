@@ -379,6 +379,8 @@ class LaneState:
     """Since when every detector under the boom has been free and healthy."""
     lower_armed: bool = False
     """A presence has ended since the start: the boom may come down when all else allows."""
+    lowered_at_ns: int | None = None
+    """When the boom was told to come down last; None once it was raised again."""
     raise_retries: int = 0
     lower_refusals: int = 0
     lane_green: bool = False

@@ -165,6 +165,35 @@ def test_a_lower_limit_that_lies_does_not_say_that_a_boom_is_down(first: bool) -
     assert not book.stands(AlarmCode.BOOM_NOT_DOWN)
 
 
+@pytest.mark.parametrize("under_first", [True, False])
+def test_a_lower_limit_that_flickers_on_the_way_down_is_no_boom_that_is_down(
+    under_first: bool,
+) -> None:
+    """What comes under it then raises it, whether the limit reads on at that moment or not (B1)."""
+    book = lowering()
+    _ = book >> ev.LowerAnswered(refusal=None)
+    book.read(boom_up=OFF).wait(300).read(boom_down=ON).wait(100)
+    if under_first:
+        book.read(loop_2=ON).read(boom_down=OFF)
+    else:
+        book.read(boom_down=OFF).read(loop_2=ON)
+    assert [each.reason for each in book.gave(cmd.RaiseBoom)] == [cmd.RaiseReason.SAFETY]
+
+
+def test_a_boom_that_leaves_its_lower_limit_later_was_moved() -> None:
+    """By hand, key or spring, and the lane raises it for nobody; within its time that is told."""
+    book = lowering()
+    _ = book >> ev.LowerAnswered(refusal=None)
+    book.boom_down().wait(2_000).read(boom_down=OFF)
+    assert (book.state.boom, book.stands(AlarmCode.BOOM_MOVED)) == (Boom.LOWERING, True)
+    assert book.wait(100).stands(AlarmCode.BOOM_NOT_DOWN)
+    book = lowering()
+    _ = book >> ev.LowerAnswered(refusal=None)
+    book.boom_down().wait(2_100).read(boom_down=OFF, loop_2=ON)
+    assert (book.state.boom, book.stands(AlarmCode.BOOM_MOVED)) == (Boom.MOVED, True)
+    assert not book.gave(cmd.RaiseBoom)
+
+
 def test_a_refused_lower_leaves_a_boom_with_both_limits_on_unknown() -> None:
     """It is not up by one limit that the other denies."""
     book = lowering().read(boom_down=ON)
