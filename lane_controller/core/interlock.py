@@ -13,6 +13,7 @@ from lane_controller.core import commands as cmd
 from lane_controller.core.draft import Draft
 from lane_controller.core.events import BarrierFailed, InputChanged, LowerAnswered
 from lane_controller.core.limits import (
+    BOOM_LOWERS_MS_MIN,
     BOOM_SETTLE_MS,
     CLEAR_BEFORE_LOWER_MS,
     LOWER_REFUSALS_MAX,
@@ -111,8 +112,8 @@ def _limits_changed(draft: Draft, changed: Point) -> None:
     if up is Reading.ON:
         _reached_up(draft)
     elif down is Reading.ON:
-        if draft.state.boom is Boom.LOWERING and changed is Point.BOOM_UP:
-            return  # It has only left the upper limit: the lower one read so before, and lies.
+        if draft.state.boom is Boom.LOWERING and (changed is Point.BOOM_UP or _too_soon(draft)):
+            return  # It has only left the upper limit: the lower one lies, or read so before.
         _reached_down(draft)
     elif Reading.UNKNOWN in (up, down):
         if draft.state.boom in (Boom.UP, Boom.DOWN, Boom.MOVED):
@@ -183,6 +184,12 @@ def _left_limits(draft: Draft) -> None:
     elif draft.state.boom is Boom.UNKNOWN:
         draft.put(boom=Boom.MOVED)
         draft.wake("boom", draft.limits.boom_travel_ms)
+
+
+def _too_soon(draft: Draft) -> bool:
+    """Return whether the boom was told to come down so short a time ago that none is down yet."""
+    lowered_ns = draft.state.lowered_at_ns
+    return lowered_ns is not None and draft.now_ns - lowered_ns < BOOM_LOWERS_MS_MIN * NS_PER_MS
 
 
 def _comes_down_ms(draft: Draft) -> int:
@@ -265,7 +272,8 @@ def lower_when_allowed(draft: Draft) -> bool:
 
 def _lower(draft: Draft) -> None:
     draft.lamp(False)
-    draft.put(boom=Boom.LOWERING, lowered_at_ns=draft.now_ns)
+    draft.put(boom=Boom.LOWERING)
+    _keep_lowered_at(draft)
     draft.emit(cmd.LowerIfClear())
     draft.wake("boom", draft.limits.boom_travel_ms)
 
@@ -327,8 +335,15 @@ def _lower_pulsed(draft: Draft) -> None:
             _turn(draft)
             return
     if draft.state.boom is Boom.LOWERING:
-        draft.put(lowered_at_ns=draft.now_ns)
+        _keep_lowered_at(draft)
         draft.wake("boom", draft.limits.boom_travel_ms)
+
+
+def _keep_lowered_at(draft: Draft) -> None:
+    """Keep when the boom was told to come down: one that is half way down already, as if it had
+    been told before."""
+    before_ms = 0 if draft.state.reading(Point.BOOM_UP) is Reading.ON else BOOM_LOWERS_MS_MIN
+    draft.put(lowered_at_ns=draft.now_ns - before_ms * NS_PER_MS)
 
 
 def _under_boom_held(draft: Draft) -> bool:

@@ -38,6 +38,8 @@ answer, and its poll."""
 EARLY_READ_MS_MAX = 10_000
 """A plate or tag read before its vehicle's presence begins is kept this long: in a queue the next
 vehicle stands at the window while the one before it is still under the boom."""
+BOOM_LOWERS_MS_MIN = 600
+"""No toll boom comes down in less: they take 0.6 to 1.8 s. A lower limit that says so lies."""
 BOOM_SETTLE_MS = 300
 """A boom told to rise at its upper limit is read again after this: a few polls at 20 ms."""
 RAISE_RETRIES_MAX = 3

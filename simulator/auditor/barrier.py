@@ -139,8 +139,8 @@ def b2_authorised(seen: Evidence) -> Iterator[str]:
                 at_limit = False  # It is bent: whoever finds it so tries to raise it.
             elif not _pulse(entry, Output.RAISE) or detectors.present(entry.at_us):
                 continue
-            elif is_open and _unread_at(seen, entry):
-                continue  # Asked to lower and blind since: nobody knows whether it came down.
+            elif is_open and (_unread_at(seen, entry) or _up_unread(seen, entry)):
+                continue  # Asked to lower and blind since, or to rise and not told that it has.
             elif lied(seen, lane, entry.at_us):
                 continue  # It took somebody of the lane beside for its own, or lost sight of one.
             elif at_limit and not _turned_unread(seen, entry, still_us):
@@ -178,6 +178,18 @@ def _unread_at(seen: Evidence, raised: LogEntry) -> bool:
         and blind.from_us <= raised.at_us
         and (blind.until_us is None or raised.at_us <= blind.until_us + UNREAD_US)
         for blind in seen.blind
+    )
+
+
+def _up_unread(seen: Evidence, raised: LogEntry) -> bool:
+    """Return whether a lane could not read its upper limit: it raises an open boom once more."""
+    return any(
+        fault.lane_id == raised.lane
+        and fault.what is What.BOOM_UP
+        and fault.reads is not True
+        and fault.from_us <= raised.at_us
+        and (fault.until_us is None or raised.at_us <= fault.until_us + UNREAD_US)
+        for fault in seen.limit_faults or ()
     )
 
 

@@ -316,6 +316,15 @@ KINDS: tuple[Draw, ...] = (
     _tariff,
 )
 """Platform and devices have many kinds of their own and stand here more than once."""
+LIMIT_LIES = (
+    DeviceTrouble(kind=DeviceFault.STUCK_1, where=Point.BOOM_DOWN, for_ms=15_000),
+    DeviceTrouble(kind=DeviceFault.CHATTER, where=Point.BOOM_DOWN, for_ms=4_000, ms=120),
+    DeviceTrouble(kind=DeviceFault.CHATTER, where=Point.BOOM_UP, for_ms=4_000, ms=120),
+)
+"""Limit switches that say what is not so. They are drawn beside the kinds, by dice of their own, so
+that the runs without one keep their plans."""
+LIMIT_LIES_IN = 8
+"""One run in so many has one."""
 
 
 def draw_faults(
@@ -340,4 +349,14 @@ def draw_faults(
         for kind in kinds
         for _ in range(1 + dice.randrange(EACH_MAX))
     ]
+    faults += _limit_lies(Streams(seed).of("limits that lie"), until_ms, scene)
     return tuple(sorted(faults, key=lambda fault: getattr(fault, "at_ms", 0)))
+
+
+def _limit_lies(dice: Random, until_ms: int, scene: Scene) -> list[WorldFault]:
+    if dice.randrange(LIMIT_LIES_IN):
+        return []
+    trouble = LIMIT_LIES[dice.randrange(len(LIMIT_LIES))]
+    at_ms = 2_000 + dice.randrange(max(1, until_ms - 2_000))
+    lane = _lane(dice, scene)
+    return [DeviceTroubleAt(at_ms=at_ms, lane_id=lane, device="io", trouble=trouble)]

@@ -165,6 +165,31 @@ def test_a_lower_limit_that_lies_does_not_say_that_a_boom_is_down(first: bool) -
     assert not book.stands(AlarmCode.BOOM_NOT_DOWN)
 
 
+def test_a_boom_is_not_down_sooner_than_booms_come_down() -> None:
+    """A lower limit that is shorted on its way: what comes under it raises it (B1); it is down when
+    its time is over."""
+    for wait_ms, boom in ((599, Boom.LOWERING), (600, Boom.DOWN)):
+        book = lowering()
+        _ = book >> ev.LowerAnswered(refusal=None)
+        book.read(boom_up=OFF).wait(wait_ms).read(boom_down=ON)
+        assert book.state.boom is boom
+        assert bool(book.read(loop_2=ON).gave(cmd.RaiseBoom)) is (boom is Boom.LOWERING)
+    book = lowering()
+    _ = book >> ev.LowerAnswered(refusal=None)
+    book.read(boom_up=OFF).wait(100).read(boom_down=ON).wait(2_900)
+    assert book.state.boom is Boom.DOWN
+    assert not book.stands(AlarmCode.BOOM_NOT_DOWN)
+
+
+def test_a_boom_that_is_half_way_down_may_be_down_at_once() -> None:
+    """It was stopped on its way, and is lowered from there."""
+    book = Playbook().open().read(boom_down=OFF).wait(4_000).act(OperatorAction.LOWER)
+    _ = book >> ev.LowerAnswered(refusal=None)
+    book.wait(200).read(boom_down=ON)
+    assert book.state.boom is Boom.DOWN
+    assert book.result() == (CommandOutcome.CONFIRMED, "")
+
+
 @pytest.mark.parametrize("under_first", [True, False])
 def test_a_lower_limit_that_flickers_on_the_way_down_is_no_boom_that_is_down(
     under_first: bool,
@@ -172,7 +197,7 @@ def test_a_lower_limit_that_flickers_on_the_way_down_is_no_boom_that_is_down(
     """What comes under it then raises it, whether the limit reads on at that moment or not (B1)."""
     book = lowering()
     _ = book >> ev.LowerAnswered(refusal=None)
-    book.read(boom_up=OFF).wait(300).read(boom_down=ON).wait(100)
+    book.read(boom_up=OFF).wait(700).read(boom_down=ON).wait(100)
     if under_first:
         book.read(loop_2=ON).read(boom_down=OFF)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from simulator.auditor import DriverStory, audit
+from simulator.auditor import DriverStory, LimitFault, audit
 from simulator.auditor.evidence import AuditedRecord, Blind, Restart, Untold
 from simulator.plant.events import (
     BoomMove,
@@ -249,6 +249,28 @@ def test_an_open_boom_may_be_raised_again_by_a_lane_that_cannot_see() -> None:
         (shut, (silent,), True),
     ):
         assert ("B2" in rules(plant_log=(*road(), last, *raised), blind=blind)) is broken
+
+
+def test_an_open_boom_may_be_raised_again_by_a_lane_that_is_not_told_that_it_is_up() -> None:
+    """Its upper limit is cut, or comes and goes: it tries again. Not one whose limit is well, or
+    reads on, or is another's, nor where the boom is down."""
+    cut = LimitFault(
+        lane_id=LANE, what=What.BOOM_UP, reads=False, from_us=25 * S, until_us=29_500_000
+    )
+    raised = pulse(30, Output.RAISE, Heading.UP)
+    opened = BoomMove(
+        at_us=20 * S, lane=LANE, heading=Heading.STILL, cause=MoveCause.LIMIT, angle_mdeg=90_000
+    )
+    for last, fault, broken in (
+        (opened, cut, False),
+        (opened, replace(cut, reads=None), False),
+        (opened, replace(cut, reads=True), True),
+        (opened, replace(cut, what=What.BOOM_DOWN), True),
+        (opened, replace(cut, until_us=28_900_000), True),
+        (replace(opened, angle_mdeg=0), cut, True),
+    ):
+        found = rules(plant_log=(*road(), last, *raised), limit_faults=(fault,), hindered=())
+        assert ("B2" in found) is broken
 
 
 def test_a_motorcycle_the_curtain_alone_sees_may_have_the_boom_raised() -> None:
