@@ -36,8 +36,11 @@ _NUMBER = re.compile(r'"out_trade_no":\s?"([0-9A-Z]+)"')
 _UNDECIDED = frozenset({"created", "sent", "waiting", "unknown"})
 NEVER_US = 1 << 62
 GONE_US = 2_000_000
-"""For so long a lane may not know that somebody is through: it may still thank him, by his plate,
-where its disk kept the thanks waiting."""
+"""For so long a lane may not know that somebody is through: it may still thank him where its disk
+kept the thanks waiting, by his plate, or by none while nobody is at the window or
+beyond."""
+PLATE_LINE = 3
+"""Of a display's lines: the plate, where one was read."""
 PASSAGE_DIGITS = slice(0, 21)
 """Of an order's number: the passage's."""
 
@@ -59,6 +62,7 @@ class _Lane:
         """On the road and not through the boom."""
         self.through: tuple[int, int] | None = None
         """Who has gone through last, and when."""
+        self.on_loop_2: set[int] = set()
         self.at_window: int | None = None
         self.came_us = 0
         """When it came to the window."""
@@ -77,6 +81,8 @@ class _Lane:
             self.readers.add(vehicle)
         elif edge.what is What.ON_ROAD:
             self.here.discard(vehicle)
+        elif edge.what is What.LOOP_2:
+            (self.on_loop_2.add if edge.on else self.on_loop_2.discard)(vehicle)
         elif edge.what is What.AT_WINDOW and edge.on:
             self.at_window, self.came_us = vehicle, edge.at_us
         elif edge.what is What.AT_WINDOW and self.at_window == vehicle:
@@ -134,11 +140,14 @@ def m4_shown(seen: Evidence, records: Bodies) -> Iterator[str]:
 
 
 def _just_through(lane: _Lane, entry: Display, plates: dict[int, str]) -> Iterator[int]:
-    """Yield who has only just gone through the boom, where the picture is his by its plate."""
-    if lane.through is not None:
-        vehicle, at_us = lane.through
-        if entry.at_us - at_us <= GONE_US and plates.get(vehicle) in entry.lines:
-            yield vehicle
+    """Yield who has only just gone through the boom, where the picture is his."""
+    if lane.through is None:
+        return
+    vehicle, at_us = lane.through
+    named = [line for line in entry.lines[PLATE_LINE:] if line.strip()]
+    alone = not named and lane.at_window is None and not lane.on_loop_2
+    if entry.at_us - at_us <= GONE_US and (alone or plates.get(vehicle) in named):
+        yield vehicle
 
 
 class _Money:

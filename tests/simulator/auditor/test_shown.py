@@ -47,6 +47,8 @@ BESIDE = DriverStory(
 
 NEXT = replace(edge(6, What.ON_ROAD, True), vehicle_id=VehicleId(2))
 """Another vehicle drives in."""
+BEFORE_IT = replace(edge(9.5, What.AT_WINDOW, True), vehicle_id=VehicleId(2))
+"""And stops where the display is read."""
 
 
 def shows(at_s: float, kind: PictureKind) -> Display:
@@ -99,7 +101,7 @@ def test_paid_is_shown_to_who_has_paid() -> None:
 @pytest.mark.parametrize("at_s", [4.9, 10.5, 14])
 def test_paid_is_not_shown_before_the_money_nor_to_the_next_one(at_s: float) -> None:
     """Too early, or when the one who paid is through the boom and another has come."""
-    assert found(shows(at_s, PAID), NEXT)
+    assert found(shows(at_s, PAID), NEXT, BEFORE_IT)
 
 
 def test_what_an_empty_lane_shows_nobody_reads() -> None:
@@ -201,9 +203,9 @@ def test_a_picture_of_the_dark_was_written_for_who_was_there_then() -> None:
     """One who paid and is through by the time it can be read; nobody's where nobody had paid
     (seed 1313)."""
     assert not found(shows(3, PictureKind.TOLL), dark(4.5), shows(11, PAID), NEXT)
-    assert found(shows(3, PictureKind.TOLL), dark(10.5), shows(11, PAID), NEXT)
+    assert found(shows(3, PictureKind.TOLL), dark(10.5), shows(11, PAID), NEXT, BEFORE_IT)
     assert found(shows(3, PictureKind.TOLL), dark(4.5), shows(11, PAID), NEXT, trades=())
-    assert found(dark(4.5), shows(10.2, PictureKind.TOLL), shows(11, PAID), NEXT)
+    assert found(dark(4.5), shows(10.2, PictureKind.TOLL), shows(11, PAID), NEXT, BEFORE_IT)
     assert not found(shows(3, PictureKind.TOLL), dark(4), shows(6, NEW_CODE)), "of an older code"
 
 
@@ -214,9 +216,13 @@ def test_who_is_only_just_through_may_be_thanked_by_his_plate() -> None:
     def thanks(at_s: float, plate: str) -> Display:
         return replace(shows(at_s, PAID), lines=(*shows(at_s, PAID).lines[:3], plate))
 
-    assert not found(thanks(11.9, "浙A12345"), NEXT)
+    assert not found(thanks(11.9, "浙A12345"), NEXT, BEFORE_IT)
     assert found(thanks(12.1, "浙A12345"), NEXT)
     assert found(thanks(11.9, "浙B00002"), NEXT)
+    assert not found(thanks(11.9, ""), NEXT), "his was not read (seed 6697)"
+    assert found(thanks(11.9, ""), NEXT, BEFORE_IT)
+    assert not found(thanks(11.9, ""), NEXT, replace(BEFORE_IT, what=What.LOOP_1))
+    assert found(thanks(12.1, ""), NEXT)
 
 
 @pytest.mark.parametrize(("fixed_fen", "broken"), [(9_900, False), (2_499, True), (0, True)])
