@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.auditor.alike import BACK_US
-from simulator.auditor.evidence import Evidence, Lying
+from simulator.auditor.evidence import Evidence, Held, Lying
 from simulator.auditor.followers import LOOPS, followers
 from simulator.auditor.money import bodies
 from simulator.plant.events import Passage, PlantEdge, What

@@ -233,9 +233,7 @@ def test_a_coupon_held_for_one_who_backs_out_has_paid_where_it_is_worth_the_toll
     told = {"state": "reserved", "passage_id": "p1", "coupon_no": "c1"}
     seen: dict[str, Any] = {
         "trades": (),
-        "tapped": (
-            Tapped(at_us=3 * S, channel="POST /v1/coupons/reserve", text=json.dumps(told)),
-        ),
+        "tapped": (Tapped(at_us=3 * S, channel="POST /v1/coupons/reserve", text=json.dumps(told)),),
         "coupons": (AuditedCoupon(coupon_no="c1", fixed_fen=fixed_fen, off_rate=0, good=True),),
         "lane_records": chain(body(legs=[], end="backed_out", passage_id="p1")),
     }
