@@ -2,6 +2,7 @@
 # Install the system packages that some test suites and drivers use:
 #   libzbar0     the second code decoder (pyzbar)
 #   chromium     the browser suite
+#   fonts        Chinese ones, for its pictures: without one a page in Chinese is a row of boxes
 #   postgresql   the PostgreSQL suite, where its Python wheel does not run
 # Where apt or the rights to use it are missing, it says so and ends well: the
 # suites that need a missing package then name it (`make check` fails on it).
@@ -9,10 +10,13 @@ set -eu
 
 missing=
 has_library() { PATH="$PATH:/sbin:/usr/sbin" ldconfig -p 2>/dev/null | grep -q "$1"; }
+has_chinese_font() { fc-list :lang=zh 2>/dev/null | grep -q .; }
 has_postgresql() { command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
 
 has_library 'libzbar\.so\.0' || missing="$missing libzbar0"
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+# fc-list comes with fontconfig.
+has_chinese_font || missing="$missing fontconfig fonts-wqy-microhei"
 has_postgresql || missing="$missing postgresql"
 # What `make .venv` needs on Debian's own Python.
 "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
