@@ -7,6 +7,9 @@ lane shows it: its driver is then asked for the toll of the one before.
 
 So is the next driver where somebody had begun to pay and went backwards while loop 1 read held with
 nobody on it: the lane keeps who has begun to pay, whatever plate it reads then.
+
+And so is one whose plate neither camera nor tag tells, and whose tag is read as it comes onto loop
+1 less than a second behind another.
 """
 
 from __future__ import annotations
@@ -47,6 +50,23 @@ def alike(seen: Evidence) -> Iterator[tuple[int, int]]:
     }
     for held in seen.held:
         yield from _kept_by_the_loop(held, lanes[held.lane_id], paid)
+    nameless = {each.vehicle_id for each in seen.drivers if each.plate is None and each.etc_fen}
+    for entries in lanes.values():
+        yield from _nameless_behind(entries, nameless)
+
+
+def _nameless_behind(entries: list[LogEntry], nameless: set[int]) -> Iterator[tuple[int, int]]:
+    """Yield (who left loop 1, who came onto it within a second and whose tag names no plate)."""
+    gone: tuple[int, int] | None = None
+    for entry in entries:
+        if not isinstance(entry, PlantEdge) or entry.what is not What.LOOP_1:
+            continue
+        if entry.vehicle_id is None:
+            gone = None
+        elif not entry.on:
+            gone = entry.vehicle_id, entry.at_us
+        elif gone is not None and entry.vehicle_id in nameless and entry.at_us - gone[1] < GAP_US:
+            yield gone[0], entry.vehicle_id
 
 
 def _kept_by_the_loop(

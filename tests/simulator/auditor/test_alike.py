@@ -120,3 +120,36 @@ def test_who_has_begun_to_pay_is_kept_by_a_loop_that_reads_held(
         driver = replace(clean_run().drivers[0], phone_fen=0, etc_fen=fen, backed_out=backed_out)
         run = clean_run(plant_log=BACKED, held=(held,), drivers=(driver,))
         assert list(subject(run)) == (found if backed_out else [])
+
+
+@pytest.mark.parametrize(
+    ("came_s", "changes", "pairs"),
+    [
+        (11.9, {}, [(1, 2)]),
+        (12.1, {}, []),
+        (11.9, {"plate": "浙B00002"}, []),
+        (11.9, {"etc_fen": 0}, []),
+    ],
+)
+def test_a_tag_that_names_no_plate_is_of_whoever_stands_there(
+    came_s: float, changes: dict[str, object], pairs: list[tuple[int, int]]
+) -> None:
+    """One ran through, the next came onto loop 1 within a second, and neither its tag nor the
+    camera tells that it is another (seed 8961)."""
+    driver = DriverStory(
+        lane_id="001",
+        vehicle_id=2,
+        plate=None,
+        phone_fen=0,
+        cash_fen=0,
+        etc_fen=3300,
+        gone=True,
+        backed_out=False,
+    )
+    log = (
+        edge(5, What.LOOP_1, True, 1),
+        edge(11, What.LOOP_1, False, 1),
+        edge(came_s, What.LOOP_1, True, 2),
+    )
+    seen = replace(run(log), drivers=(replace(driver, **changes),))  # type: ignore[arg-type]
+    assert list(subject(seen)) == pairs
