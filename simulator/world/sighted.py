@@ -60,7 +60,7 @@ _HINDERS: dict[str, Hindrance] = {
 }
 """What a lane cannot do where the input or output of that name is sick."""
 LOOP_LIES = frozenset({DeviceFault.CROSSTALK, DeviceFault.STUCK_1})
-SEEN_LATE = frozenset({DeviceFault.SLOW, DeviceFault.SILENT})
+SEEN_LATE = frozenset({DeviceFault.SLOW, DeviceFault.SILENT, DeviceFault.REBOOT})
 LIMIT_READS = {
     DeviceFault.CUT_WIRE: False,
     DeviceFault.STUCK_0: False,

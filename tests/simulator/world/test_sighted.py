@@ -188,11 +188,12 @@ def test_a_lane_is_deaf_while_its_line_to_the_plaza_fails_and_mute_while_that_to
 
 
 def troubles(seed: int) -> tuple[WorldFault, ...]:
-    """Return a loop that hears the lane beside, a slow module, limits that lie, one past the
-    end."""
+    """Return a loop that hears the lane beside, a slow module, one that starts again, limits that
+    lie, one past the end."""
     made = (
         (10_000, DeviceTrouble(kind=DeviceFault.CROSSTALK, where="loop_2", for_ms=4_000)),
         (15_000, DeviceTrouble(kind=DeviceFault.SLOW, for_ms=1_000, ms=500)),
+        (17_000, DeviceTrouble(kind=DeviceFault.REBOOT, for_ms=2_000)),
         (20_000, DeviceTrouble(kind=DeviceFault.STUCK_1, where="boom_up", for_ms=2_000)),
         (23_000, DeviceTrouble(kind=DeviceFault.CHATTER, where="boom_down", for_ms=1_000)),
         (25_000, DeviceTrouble(kind=DeviceFault.STUCK_0, where="boom_down", times=3)),
@@ -218,7 +219,7 @@ def test_when_a_loop_lied_and_what_a_limit_read_is_written_down() -> None:
     used_up_us = us(used_up_ns)
     assert 25 * S < used_up_us < 28 * S
     lies = [(each.from_us // S, (each.until_us or 0) // S) for each in sighted.lying(subject)]
-    assert lies == [(10, 14), (15, 16)]
+    assert lies == [(10, 14), (15, 16), (17, 19)]
     found = [
         (each.what.value, each.reads, each.from_us // S, each.until_us)
         for each in sighted.limit_faults(subject)
