@@ -27,6 +27,8 @@ from simulator.auditor.noticed import VISIBLE_US, unnoticed
 from simulator.auditor.room import full_disk
 
 VISIBLE_MS = VISIBLE_US // 1_000
+STAMPED_MS = 250
+"""A state may be made so long after an event came and not know it yet: it is committed first."""
 MODE_OF = {each: f"no_{each}" for each in ("display", "voice", "scanner", "camera", "etc")}
 """What a lane is without one of its devices."""
 SILENT_MODE = "no_broker"
@@ -175,8 +177,8 @@ def _hidden(boot: _Boot, began: _Times, number: int, mode: str, from_ms: int) ->
         and heard_ms <= over[1] + VISIBLE_MS
         and (mode in modes or heard_ms >= from_ms)
     ]
-    # One of the same millisecond may be from before it began.
-    return any(made_ms > began[0] for made_ms, _ in told) and not any(shown for _, shown in told)
+    late = any(made_ms > began[0] + STAMPED_MS for made_ms, _ in told)
+    return late and not any(shown for _, shown in told)
 
 
 def _told_by_lanes(

@@ -100,7 +100,7 @@ def test_a_state_from_after_the_clock_was_set_back_proves_nothing() -> None:
 def test_a_state_from_before_the_clock_was_set_back_proves_nothing() -> None:
     """It says it was made while the mode lasted; the mode began after the clock was set back, and
     was over before the next state was heard."""
-    ahead = state(10.2, heard_s=5)
+    ahead = state(10.3, heard_s=5)
     told = (
         notice(10, "degraded_no_plaza", 1, heard_s=11),
         notice(10.5, "restored_no_plaza", 2, heard_s=11),
@@ -108,7 +108,7 @@ def test_a_state_from_before_the_clock_was_set_back_proves_nothing() -> None:
     assert found(ahead, state(9, heard_s=9), *told, set_back_s=(7,))["A2"] == 0
     assert found(ahead, *told)["A2"] == 1, "nobody set the clock"
     assert found(ahead, *told, set_back_s=(4, 12))["A2"] == 1, "set back before it, or long after"
-    assert found(ahead, *told, state(10.3), set_back_s=(7,))["A2"] == 1, "the next one hides it too"
+    assert found(ahead, *told, state(10.4), set_back_s=(7,))["A2"] == 1, "the next one hides it too"
 
 
 def test_a_mode_shown_before_the_clock_was_set_back_was_shown() -> None:
@@ -128,6 +128,14 @@ def test_a_mode_that_was_over_before_the_next_state_is_well() -> None:
     assert found(*brief)["A2"] == 0
     before = (notice(9, "restored_no_plaza", 1), notice(10, "degraded_no_plaza", 2), state(10.5))
     assert found(*before)["A2"] == 1
+
+
+def test_a_state_made_as_a_mode_begins_need_not_know_of_it() -> None:
+    """What came is committed before it is told: a moment later it must be known."""
+    told = (notice(10, "degraded_no_plaza", 1), notice(11, "restored_no_plaza", 2))
+    assert found(*told, state(10.25))["A2"] == 0
+    assert found(*told, state(10.25), state(10.26))["A2"] == 1
+    assert found(*told, state(10.25), state(10.26, MODE))["A2"] == 0
 
 
 def test_a_mode_that_is_over_and_shown_still_is_found() -> None:
