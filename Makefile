@@ -48,7 +48,7 @@ bench: $(STAMP)  ## measure against the floors of docs/architecture.md
 night: $(STAMP)  ## ten thousand seeds (SEEDS=A..B: others) and many more examples; hours
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python scripts/suites.py night
 
-system:  ## install libzbar0, Chromium and PostgreSQL, where it may
+system:  ## install libzbar0, Chromium, PostgreSQL and a Chinese font, where it may
 	@PYTHON=$(PYTHON) scripts/system-packages.sh
 
 hooks:  ## let git run `make quick` before each commit
