@@ -30,6 +30,8 @@ KNOWN_MAX = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RSA_SIGNED = "1.2.840.113549.1.1."
 """Beginning of the object identifiers of RSA signatures."""
+_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
+"""What the library raises of a damaged certificate, most of it only when a part is asked for."""
 
 WallMs = Callable[[], int]
 """UTC milliseconds now."""
@@ -50,10 +52,24 @@ def load_certificates(path: Path) -> list[x509.Certificate]:
 
     Raises: BadInputError: no such file, or no certificate in PEM.
     """
+    found = read_certificates(read_key_file(path))
+    if not found:
+        raise BadInputError(where=str(path), what="no certificate in PEM")
+    return found
+
+
+def read_certificates(pem: bytes) -> list[x509.Certificate]:
+    """Return the certificates of a PEM text; none where one of them is damaged. Never raises.
+
+    Names, numbers and times of what it returns can be read.
+    """
     try:
-        return x509.load_pem_x509_certificates(read_key_file(path))
-    except ValueError:
-        raise BadInputError(where=str(path), what="no certificate in PEM") from None
+        found = x509.load_pem_x509_certificates(pem)
+        for each in found:
+            _ = (each.subject, each.issuer, each.not_valid_before_utc, each.not_valid_after_utc)
+    except _UNREADABLE:
+        return []
+    return found
 
 
 def load_own_certificate(path: Path, sign: Signer) -> x509.Certificate:
@@ -79,7 +95,7 @@ def certificate_check(certificate: x509.Certificate) -> SignatureCheck | None:
     2048 bits or more."""
     try:
         key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except _UNREADABLE:
         return None
     if not isinstance(key, rsa.RSAPublicKey) or key.key_size < MIN_RSA_BITS:
         return None
@@ -124,9 +140,9 @@ def was_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bo
     try:
         limits = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except (*_UNREADABLE, InvalidSignature):
         return False
-    except (x509.ExtensionNotFound, x509.DuplicateExtension):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return False
     return limits.ca
 
@@ -172,9 +188,12 @@ def chain_check(*, root: Path, middle: Path, owner: str, wall_ms: WallMs) -> Cer
     known: dict[bytes, tuple[x509.Certificate, SignatureCheck] | None] = {}
 
     def judge(pem: bytes) -> tuple[x509.Certificate, SignatureCheck] | None:
-        certificate = _parsed(pem)
-        if certificate is None or _owner_of(certificate) != owner:
+        if len(pem) > MAX_CERTIFICATE_BYTES:
             return None
+        found = read_certificates(pem)
+        if not found or _owner_of(found[0]) != owner:
+            return None
+        certificate = found[0]
         check = certificate_check(certificate)
         if check is None or not was_issued_by(certificate, middle_certificate):
             return None
@@ -196,21 +215,9 @@ def chain_check(*, root: Path, middle: Path, owner: str, wall_ms: WallMs) -> Cer
     return check
 
 
-def _parsed(pem: bytes) -> x509.Certificate | None:
-    if len(pem) > MAX_CERTIFICATE_BYTES:
-        return None
-    try:
-        return x509.load_pem_x509_certificate(pem)
-    except ValueError:
-        return None
-
-
 def _owner_of(certificate: x509.Certificate) -> str:
     """Return the company in a common name such as ``041@8310000000083040@NAME@00016493``."""
-    try:
-        names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    except ValueError:
-        return ""
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     parts = str(names[0].value).split("@") if names else []
     return parts[2] if len(parts) > 2 else ""
 

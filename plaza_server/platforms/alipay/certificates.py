@@ -25,6 +25,7 @@ from plaza_server.platforms.certificates import (
     is_valid_at,
     load_certificates,
     load_own_certificate,
+    read_certificates,
     root_sn,
     serial_sn,
     traced_to,
@@ -83,10 +84,10 @@ class CertificateBook:
         for: SN, roots, time and key. Its issuers may come in the same text, behind it."""
         if len(pem) > MAX_CERTIFICATE_BYTES:
             return None
-        try:
-            first, *chain = x509.load_pem_x509_certificates(pem)
-        except ValueError:
+        found = read_certificates(pem)
+        if not found:
             return None
+        first, *chain = found
         if serial_sn(first) != serial:
             return None
         if not traced_to(first, chain, self._roots, wall_ms=self._wall_ms()):
@@ -98,7 +99,7 @@ class CertificateBook:
         check = self.judge(pem, serial)
         if check is None or len(self._held) >= HELD_MAX:
             return False
-        certificate = x509.load_pem_x509_certificates(pem)[0]
+        certificate = read_certificates(pem)[0]
         self._held[serial] = _Held(certificate=certificate, check=check)
         self._wanted.pop(serial, None)
         return True

@@ -6,11 +6,10 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from plaza_server.platforms.certificates import certificate_check
+from plaza_server.platforms.certificates import certificate_check, read_certificates
 from plaza_server.platforms.keys import read_key_file
 from plaza_server.platforms.wechat.certificates import Certificate, Unseal, normal_serial
 from tolling.errors import BadInputError
@@ -64,10 +63,10 @@ def unsealer(secret: bytes) -> Unseal:
 
 def read_certificate(pem: bytes) -> Certificate | None:
     """Return a platform certificate, or None where it is none with an RSA key of 2048 bits."""
-    try:
-        certificate = x509.load_pem_x509_certificate(pem)
-    except ValueError:
+    found = read_certificates(pem)
+    if not found:
         return None
+    certificate = found[0]
     check = certificate_check(certificate)
     if check is None:
         return None

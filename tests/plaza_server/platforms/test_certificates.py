@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from plaza_server.platforms import certificates as subject
 from plaza_server.platforms.keys import rsa_signer
 from plaza_server.platforms.unionpay.envelope import CertifiedCheck
+from tests.plaza_server.platforms.damage import (
+    OF_A_NEGATIVE_NUMBER,
+    damaged,
+    with_a_strange_name,
+    with_a_strange_version,
+)
 from tolling.errors import BadInputError
 
 ALIPAY = Path(__file__).parents[2] / "golden" / "alipay_cert"
@@ -124,6 +131,27 @@ def test_another_certificate_vouches_for_nothing(name: str, signature: bytes) ->
 def test_what_is_no_certificate_never_raises(pem: bytes) -> None:
     """It comes from a stranger."""
     assert not chain()(pem, SIGNATURE, MESSAGE)
+
+
+@pytest.mark.filterwarnings(OF_A_NEGATIVE_NUMBER)
+def test_a_damaged_certificate_never_raises_and_vouches_for_nothing_else() -> None:
+    """The library raises more than it says, and some of it only when a name is asked for."""
+    check, genuine = chain(), read(UNIONPAY / "platform_cert.pem")
+    for pem in damaged(genuine):
+        if check(pem, SIGNATURE, MESSAGE):
+            believed = x509.load_pem_x509_certificate(pem)
+            assert believed.tbs_certificate_bytes == genuine.tbs_certificate_bytes
+
+
+@pytest.mark.parametrize("damage", [with_a_strange_version, with_a_strange_name])
+def test_a_damaged_file_is_told_by_its_name(
+    damage: Callable[[x509.Certificate], bytes], tmp_path: Path
+) -> None:
+    """No other word of the library's reaches who starts the plaza."""
+    path = tmp_path / "damaged.pem"
+    path.write_bytes(damage(read(UNIONPAY / "platform_cert.pem")))
+    with pytest.raises(BadInputError, match=r"damaged\.pem.*no certificate in PEM"):
+        subject.load_certificates(path)
 
 
 def test_a_verdict_is_kept_and_the_time_is_not() -> None:

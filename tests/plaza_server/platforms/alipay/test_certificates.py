@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from plaza_server.platforms.alipay import certificates as subject
+from plaza_server.platforms.certificates import load_certificates
 from plaza_server.platforms.keys import rsa_signer
+from tests.plaza_server.platforms.damage import OF_A_NEGATIVE_NUMBER, damaged
 from tolling.errors import BadInputError
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "alipay_cert"
@@ -113,6 +115,15 @@ def test_what_cannot_be_traced_to_the_roots_is_not_held(name: str, serial: str) 
 def test_what_is_no_certificate_is_not_held(text: bytes) -> None:
     """It comes over the line."""
     assert mode().book.judge(text, "0" * 32) is None
+
+
+@pytest.mark.filterwarnings(OF_A_NEGATIVE_NUMBER)
+def test_a_damaged_certificate_never_raises() -> None:
+    """Nor is it held where its names and times can be read."""
+    book, serial = mode().book, SERIALS["next_platform"]
+    genuine = load_certificates(GOLDEN / "next_platform_cert.pem")[0]
+    for text in damaged(genuine):
+        assert book.judge(text, serial) is None
 
 
 def test_a_given_up_serial_is_wanted_again_when_it_is_named_again() -> None:
