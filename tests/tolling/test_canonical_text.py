@@ -15,7 +15,7 @@ from tests.tolling.words import WORDS, of
 from tolling.canonical import to_plain
 from tolling.canonical_text import MAX_INT, text_of
 
-FEWER = settings(max_examples=30)
+FEWER = settings(max_examples=settings().max_examples * 3 // 5)
 
 
 class Lamp(StrEnum):

@@ -99,7 +99,7 @@ class ClaimMachine(RuleBasedStateMachine):
 
 
 ClaimMachine.TestCase.settings = settings(
-    max_examples=6,
+    max_examples=settings().max_examples // 8,
     stateful_step_count=12,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -428,7 +428,7 @@ def _imported(store: Store) -> bool:
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@settings(max_examples=max(25, settings().max_examples // 5))
 @given(steps)
 def test_any_sequence_run_twice_gives_the_same_books(sequence: list[Any]) -> None:
     """Imports and runs, each of them twice in a row: books, open points and states agree."""

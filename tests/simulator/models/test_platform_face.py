@@ -45,7 +45,7 @@ _TEXT = st.text(max_size=40)
         max_size=4,
     ),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=max(60, settings().max_examples), deadline=None)
 def test_any_bytes_get_an_answer_and_move_no_money(
     name: str,
     method: str,

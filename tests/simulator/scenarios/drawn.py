@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import reject
 from hypothesis import strategies as st
 
+from simulator.models.device_faults import SINGLE
 from simulator.people import BEHAVIOURS, EVERYDAY_MIX, UNRULY_MIX, Behaviour
 from simulator.scenarios.derived import fields_of
 from simulator.scenarios.faults import DEVICES, WIRES
@@ -74,8 +75,12 @@ def faults(draw: st.DrawFn) -> WorldFault:
     if "device" in fields_of(kind):
         device = draw(st.sampled_from(sorted(DEVICES)))
         trouble_kind = draw(st.sampled_from(sorted(DEVICES[device])))
-        where = fault.trouble.where if device == "io" else ""
-        trouble = _with(fault.trouble, kind=trouble_kind, where=where)
+        trouble = _with(
+            fault.trouble,
+            kind=trouble_kind,
+            where=fault.trouble.where if device == "io" else "",
+            skip=fault.trouble.skip if trouble_kind in SINGLE else 0,
+        )
         fault = _with(fault, device=device, trouble=trouble)
     if "cut" in fields_of(kind) and draw(st.booleans()):
         fault = _with(fault, cut=True)

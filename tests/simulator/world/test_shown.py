@@ -60,7 +60,7 @@ def test_it_is_what_repr_says(subject: object) -> None:
 
 
 @pytest.mark.parametrize("kind", WORDS)
-@settings(max_examples=20)
+@settings(max_examples=settings().max_examples * 2 // 5)
 @given(data=st.data())
 def test_every_word_is_shown_as_by_repr(kind: Any, data: st.DataObject) -> None:
     """So the hash of a trace is the same as with ``repr`` itself."""
