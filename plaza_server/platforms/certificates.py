@@ -8,6 +8,7 @@ issued by the one we hold, belongs to the platform and is valid now.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -52,24 +53,24 @@ def load_certificates(path: Path) -> list[x509.Certificate]:
 
     Raises: BadInputError: no such file, or no certificate in PEM.
     """
-    found = read_certificates(read_key_file(path))
-    if not found:
-        raise BadInputError(where=str(path), what="no certificate in PEM")
-    return found
+    try:
+        return _read(read_key_file(path))
+    except _UNREADABLE:
+        raise BadInputError(where=str(path), what="no certificate in PEM") from None
 
 
 def read_certificates(pem: bytes) -> list[x509.Certificate]:
-    """Return the certificates of a PEM text; none where one of them is damaged. Never raises.
+    """Return a stranger's certificates, PEM; none where one is damaged or its number is below 1.
 
-    Names, numbers and times of what it returns can be read.
+    Never raises. Names, numbers and times of what it returns can be read.
     """
-    try:
-        found = x509.load_pem_x509_certificates(pem)
-        for each in found:
-            _ = (each.subject, each.issuer, each.not_valid_before_utc, each.not_valid_after_utc)
-    except _UNREADABLE:
-        return []
-    return found
+    # What the library warns of is not ours to mend, and would stand in our log.
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            found = _read(pem)
+        except _UNREADABLE:
+            return []
+        return found if all(each.serial_number > 0 for each in found) else []
 
 
 def load_own_certificate(path: Path, sign: Signer) -> x509.Certificate:
@@ -213,6 +214,14 @@ def chain_check(*, root: Path, middle: Path, owner: str, wall_ms: WallMs) -> Cer
         return all(is_valid_at(each, now_ms) for each in chain) and signed(signature, message)
 
     return check
+
+
+def _read(pem: bytes) -> list[x509.Certificate]:
+    """Return the certificates of a PEM text, their names and times tried; the library's errors."""
+    found = x509.load_pem_x509_certificates(pem)
+    for each in found:
+        _ = (each.subject, each.issuer, each.not_valid_before_utc, each.not_valid_after_utc)
+    return found
 
 
 def _owner_of(certificate: x509.Certificate) -> str:

@@ -10,8 +10,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 BIT_STRING = b"\x03"
 """A DER tag that a part of a name may have by the letter, and hardly ever has."""
-OF_A_NEGATIVE_NUMBER = "ignore:Parsed a serial number which wasn't positive"
-"""The library only warns of one so far; nothing of ours asks a stranger's number for its sign."""
 
 
 def damaged(certificate: x509.Certificate) -> Iterator[bytes]:

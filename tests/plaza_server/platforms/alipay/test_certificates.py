@@ -10,7 +10,7 @@ import pytest
 from plaza_server.platforms.alipay import certificates as subject
 from plaza_server.platforms.certificates import load_certificates
 from plaza_server.platforms.keys import rsa_signer
-from tests.plaza_server.platforms.damage import OF_A_NEGATIVE_NUMBER, damaged
+from tests.plaza_server.platforms.damage import damaged
 from tolling.errors import BadInputError
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "alipay_cert"
@@ -117,7 +117,6 @@ def test_what_is_no_certificate_is_not_held(text: bytes) -> None:
     assert mode().book.judge(text, "0" * 32) is None
 
 
-@pytest.mark.filterwarnings(OF_A_NEGATIVE_NUMBER)
 def test_a_damaged_certificate_never_raises() -> None:
     """Nor is it held where its names and times can be read."""
     book, serial = mode().book, SERIALS["next_platform"]
