@@ -209,6 +209,10 @@ QUOTES = st.builds(
 HANDS = st.lists(entitlements(), max_size=6)
 
 
+IN_ORDER = {K.ETC_RATE: 1, K.COUPON_PERCENT: 2, K.COUPON_FIXED: 3}
+"""Each step rounds: two rates the other way round may be a fen apart."""
+
+
 def brute_force(quote: Quote, hand: list[Entitlement]) -> int:
     """Return the lowest price over all subsets, by the words of the rules alone."""
     prices = [0 if quote.vehicle_kind in EXEMPT_KINDS else quote.full_toll_fen]
@@ -227,7 +231,7 @@ def brute_force(quote: Quote, hand: list[Entitlement]) -> int:
             ):
                 continue
             price = quote.full_toll_fen
-            for each in sorted(subset, key=lambda e: e.kind is K.COUPON_FIXED):
+            for each in sorted(subset, key=lambda e: IN_ORDER.get(e.kind, 0)):
                 if each.off_rate:
                     doubled = price * (10_000 - each.off_rate) * 2
                     price = (doubled + 10_000) // 20_000
