@@ -62,8 +62,11 @@ def load_certificates(path: Path) -> list[x509.Certificate]:
 def read_certificates(pem: bytes) -> list[x509.Certificate]:
     """Return a stranger's certificates, PEM; none where one is damaged or its number is below 1.
 
-    Never raises. Names, numbers and times of what it returns can be read.
+    Never raises; longer than MAX_CERTIFICATE_BYTES is none. Names, numbers and times of what it
+    returns can be read.
     """
+    if len(pem) > MAX_CERTIFICATE_BYTES:
+        return []
     # What the library warns of is not ours to mend, and would stand in our log.
     with warnings.catch_warnings(action="ignore"):
         try:
@@ -189,8 +192,6 @@ def chain_check(*, root: Path, middle: Path, owner: str, wall_ms: WallMs) -> Cer
     known: dict[bytes, tuple[x509.Certificate, SignatureCheck] | None] = {}
 
     def judge(pem: bytes) -> tuple[x509.Certificate, SignatureCheck] | None:
-        if len(pem) > MAX_CERTIFICATE_BYTES:
-            return None
         found = read_certificates(pem)
         if not found or _owner_of(found[0]) != owner:
             return None

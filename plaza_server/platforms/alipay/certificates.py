@@ -17,7 +17,6 @@ from cryptography import x509
 from plaza_server.platforms.alipay.envelope import CertificateKeys
 from plaza_server.platforms.calls import SignatureCheck, Signer
 from plaza_server.platforms.certificates import (
-    MAX_CERTIFICATE_BYTES,
     Expiry,
     WallMs,
     certificate_check,
@@ -82,8 +81,6 @@ class CertificateBook:
     def judge(self, pem: bytes, serial: str) -> SignatureCheck | None:
         """Return the check of a fetched certificate, where it is the platform's and the one asked
         for: SN, roots, time and key. Its issuers may come in the same text, behind it."""
-        if len(pem) > MAX_CERTIFICATE_BYTES:
-            return None
         found = read_certificates(pem)
         if not found:
             return None

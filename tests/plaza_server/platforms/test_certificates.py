@@ -132,6 +132,7 @@ def test_what_is_no_certificate_never_raises(pem: bytes) -> None:
     assert not chain()(pem, SIGNATURE, MESSAGE)
 
 
+@pytest.mark.slow
 def test_a_damaged_certificate_never_raises_and_vouches_for_nothing_else() -> None:
     """The library raises more than it says, and some of it only when a name is asked for."""
     check, genuine = chain(), read(UNIONPAY / "platform_cert.pem")

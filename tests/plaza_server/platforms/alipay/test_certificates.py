@@ -117,6 +117,7 @@ def test_what_is_no_certificate_is_not_held(text: bytes) -> None:
     assert mode().book.judge(text, "0" * 32) is None
 
 
+@pytest.mark.slow
 def test_a_damaged_certificate_never_raises() -> None:
     """Nor is it held where its names and times can be read."""
     book, serial = mode().book, SERIALS["next_platform"]
